@@ -1,0 +1,61 @@
+// Package arn parses and prints Amazon Resource Names.
+package arn
+
+import "strings"
+
+// ARN is the parts of arn:partition:service:region:account:resource.
+type ARN struct {
+	Partition, Service, Region, Account string
+	Resource                            string // may itself hold colons
+}
+
+// Parse splits s. It reports false unless s has all six parts and starts with
+// "arn"; parts may be empty.
+func Parse(s string) (ARN, bool) {
+	p := strings.SplitN(s, ":", 6)
+	if len(p) != 6 || p[0] != "arn" {
+		return ARN{}, false
+	}
+	return ARN{Partition: p[1], Service: p[2], Region: p[3], Account: p[4], Resource: p[5]}, true
+}
+
+// String returns the ARN's text.
+func (a ARN) String() string {
+	return "arn:" + a.Partition + ":" + a.Service + ":" + a.Region + ":" + a.Account + ":" + a.Resource
+}
+
+// Partition returns the partition that a Region belongs to.
+func Partition(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	case strings.HasPrefix(region, "us-iso-"):
+		return "aws-iso"
+	case strings.HasPrefix(region, "us-isob-"):
+		return "aws-iso-b"
+	case strings.HasPrefix(region, "eu-isoe-"):
+		return "aws-iso-e"
+	case strings.HasPrefix(region, "us-isof-"):
+		return "aws-iso-f"
+	case strings.HasPrefix(region, "eusc-"):
+		return "aws-eusc"
+	}
+	return "aws"
+}
+
+// KMSKey splits a KMS ARN's resource into its type, "key" or "alias", and the id
+// or name behind the first slash. It reports false unless s is a KMS ARN with
+// every part filled (Encryption SDK framework, "AWS KMS key ARN").
+func KMSKey(s string) (a ARN, kind, id string, ok bool) {
+	a, ok = Parse(s)
+	if !ok || a.Partition == "" || a.Service != "kms" || a.Region == "" || a.Account == "" {
+		return ARN{}, "", "", false
+	}
+	kind, id, ok = strings.Cut(a.Resource, "/")
+	if !ok || id == "" || kind != "key" && kind != "alias" {
+		return ARN{}, "", "", false
+	}
+	return a, kind, id, true
+}
