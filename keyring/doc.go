@@ -1,0 +1,19 @@
+// Package keyring wraps and unwraps the data keys of envelope encryption.
+//
+// A [Keyring] holds or reaches wrapping keys: [RawAES] and [RawRSA] keep them in
+// memory, keyring/awskms asks AWS KMS or the local engine, [Multi] joins several
+// so that each of them can decrypt. A [Manager], made from a keyring with
+// [NewManager], supplies the materials of each message; packages such as envelope
+// take a manager and do the rest:
+//
+//	ring, err := keyring.NewRawAES("fleet", "2026-01", wrappingKey)
+//	m := keyring.NewManager(ring)
+//	message, err := envelope.Encrypt(ctx, m, plaintext, nil)
+//
+// The terms and formats are those of the AWS Encryption SDK specification
+// ("framework"), so that data keys wrapped here can be unwrapped by AWS's own
+// libraries and the other way round.
+//
+// The package imports the standard library only. Nothing in it logs, and no
+// error or printed value holds key bytes.
+package keyring
