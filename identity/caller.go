@@ -1,0 +1,72 @@
+// Package identity says who makes a request: IAM's half of an authorisation.
+//
+// Every entrance to the local cloud (a client made in Go, a signed HTTP request)
+// ends in a [Caller], and everything behind it decides by that value alone.
+package identity
+
+import (
+	"net/netip"
+
+	"github.com/sealring/sealring/internal/arn"
+)
+
+// The account and Region of callers that nobody has named: AWS's own example
+// account, and the Region that AWS's tools start with.
+const (
+	DefaultAccount = "111122223333"
+	DefaultRegion  = "us-east-1"
+)
+
+// Caller is an authenticated principal and where its request comes from. The zero
+// value is anonymous and may do nothing. It is a plain value: whoever makes one
+// vouches for it.
+type Caller struct {
+	// Principal is the principal's ARN: an account root, user, role session ….
+	Principal string
+	// Account is the 12-digit id of the principal's account.
+	Account string
+	// Region is the Region that the request is made in.
+	Region string
+
+	// AccessKeyID names the credentials that signed the request, if any did.
+	AccessKeyID string
+	// SourceIP is the address that the request came from; the zero value for
+	// requests made in process.
+	SourceIP netip.Addr
+	// UserAgent is what the client says of itself.
+	UserAgent string
+}
+
+// Root returns the account's root user acting in the Region.
+func Root(account, region string) Caller {
+	return Caller{
+		Principal: "arn:" + arn.Partition(region) + ":iam::" + account + ":root",
+		Account:   account,
+		Region:    region,
+	}
+}
+
+// Anonymous reports whether nobody has authenticated the caller.
+func (c Caller) Anonymous() bool { return c.Principal == "" || c.Account == "" }
+
+// Root reports whether the caller is its account's root user.
+func (c Caller) Root() bool {
+	return !c.Anonymous() && c.Principal == Root(c.Account, c.Region).Principal
+}
+
+// In returns the same caller acting in another Region.
+func (c Caller) In(region string) Caller {
+	if c.Root() {
+		c.Principal = Root(c.Account, region).Principal // the partition may differ
+	}
+	c.Region = region
+	return c
+}
+
+// String returns the principal's ARN, or "anonymous".
+func (c Caller) String() string {
+	if c.Anonymous() {
+		return "anonymous"
+	}
+	return c.Principal
+}
