@@ -1,0 +1,23 @@
+// Package store is what the local services keep their state in: an ordered map
+// of keys to values with serialisable transactions and a feed of changes.
+//
+// [Store] is the interface. [Memory] implements it in memory, and [Seal] wraps any
+// implementation into one that encrypts every value.
+//
+//	inner := store.NewMemory()
+//	s, err := store.Seal(ctx, inner, root) // root is a keyring
+//	err = s.Update(ctx, func(tx store.Tx) error {
+//		return tx.Put("account/42", record)
+//	})
+//
+// An Update may touch [MaxKeys] keys and write [MaxBytes] bytes, in every
+// implementation, and its function may run more than once. A decision that cannot
+// be taken and written in one go is made with a [Draft].
+//
+// What a sealed store does not hide or prevent: keys, the lengths of values and
+// the times of writes are visible to whoever reads the inner store, and whoever
+// writes it can delete a record or put an older one back. See [Sealed].
+//
+// Implementations use [Meter] to count the limits alike and are tested with the
+// conformance kit in storetest.
+package store

@@ -1,0 +1,269 @@
+package storetest
+
+import (
+	"context"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sealring/sealring/store"
+)
+
+// naive is a store made of a plain map, with optimistic transactions that copy all
+// of it. It has at most one flaw, named as in the table of TestKitFindsFlaws; ""
+// is none.
+type naive struct {
+	flaw string
+
+	mu     sync.Mutex
+	data   map[string][]byte
+	rev    uint64
+	log    []store.Change
+	closed bool
+	wake   chan struct{}
+}
+
+func newNaive(flaw string) *naive {
+	return &naive{flaw: flaw, data: map[string][]byte{}, wake: make(chan struct{})}
+}
+
+func (s *naive) has(flaw string) bool { return s.flaw == flaw }
+
+func (s *naive) begin(ctx context.Context, writable bool) (*naiveTx, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed && !s.has("works when closed") {
+		return nil, store.ErrClosed
+	}
+	if ctx.Err() != nil && !s.has("starts with a context that is done") {
+		return nil, ctx.Err()
+	}
+	return &naiveTx{
+		s: s, writable: writable, rev: s.rev,
+		base: maps.Clone(s.data), state: maps.Clone(s.data),
+		read: map[string]bool{}, written: map[string]bool{},
+	}, nil
+}
+
+func (s *naive) View(ctx context.Context, fn func(store.Tx) error) error {
+	tx, err := s.begin(ctx, s.has("writes in a view"))
+	if err != nil {
+		return err
+	}
+	defer func() { tx.done = true }()
+	err = fn(tx)
+	if s.has("writes in a view") {
+		return s.commit(tx)
+	}
+	if s.has("swallows a view's error") {
+		return nil
+	}
+	return err
+}
+
+func (s *naive) Update(ctx context.Context, fn func(store.Tx) error) error {
+	for {
+		err := s.attempt(ctx, fn)
+		if err != errAgain {
+			return err
+		}
+	}
+}
+
+const errAgain = again("conflict")
+
+type again string
+
+func (a again) Error() string { return string(a) }
+
+func (s *naive) attempt(ctx context.Context, fn func(store.Tx) error) error {
+	tx, err := s.begin(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer func() { tx.done = true }()
+	if s.has("commits when it panics") {
+		defer func() {
+			if p := recover(); p != nil {
+				_ = s.commit(tx)
+				panic(p)
+			}
+		}()
+	}
+	err = fn(tx)
+	if err != nil && s.has("commits what failed") {
+		_ = s.commit(tx)
+	}
+	if err == nil && !s.has("lets a limit be ignored") {
+		err = tx.limit()
+	}
+	if err == nil && !s.has("commits after its context has ended") {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return err
+	}
+	return s.commit(tx)
+}
+
+// valid says whether tx may commit over what others have committed meanwhile. s.mu
+// is held.
+func (s *naive) valid(tx *naiveTx) bool {
+	same := func(keys map[string]bool) bool {
+		for key := range keys {
+			was, had := tx.base[key]
+			is, has := s.data[key]
+			if had != has || string(was) != string(is) {
+				return false
+			}
+		}
+		return true
+	}
+	switch s.flaw {
+	case "loses updates":
+		return true
+	case "snapshot isolation only":
+		return same(tx.written)
+	case "does not see phantoms":
+		return same(tx.written) && same(tx.read)
+	}
+	return tx.rev == s.rev
+}
+
+func (s *naive) commit(tx *naiveTx) error {
+	switch s.flaw {
+	case "loses updates", "snapshot isolation only", "does not see phantoms":
+		time.Sleep(50 * time.Microsecond) // let the others come up
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return store.ErrClosed
+	}
+	if !s.valid(tx) {
+		return errAgain
+	}
+	var changes []store.Change
+	for _, key := range slices.Sorted(maps.Keys(tx.written)) {
+		value, there := tx.state[key]
+		if !there && s.data[key] == nil && !s.has("reports deletions of nothing") {
+			continue
+		}
+		changes = append(changes, store.Change{Revision: s.rev + 1, Key: key, Value: value, Deleted: !there})
+		if there && s.has("tears updates apart") {
+			s.data[key] = value
+			s.mu.Unlock()
+			time.Sleep(20 * time.Microsecond)
+			s.mu.Lock()
+		}
+	}
+	s.publish(changes)
+	return nil
+}
+
+// publish makes changes visible and tells the watchers. s.mu is held.
+func (s *naive) publish(changes []store.Change) {
+	if len(changes) == 0 {
+		return
+	}
+	if !s.has("keeps its revision") {
+		s.rev++
+	}
+	switch s.flaw {
+	case "gives each change its own revision":
+		for i := range changes {
+			changes[i].Revision += uint64(i)
+		}
+		s.rev += uint64(len(changes) - 1)
+	case "watch does not order by key":
+		slices.Reverse(changes)
+	case "watch misses changes":
+		if s.rev%7 == 3 {
+			changes = changes[1:]
+		}
+	}
+	s.log = append(s.log, changes...)
+	close(s.wake)
+	s.wake = make(chan struct{})
+	if s.has("tells watchers before it commits") {
+		s.mu.Unlock()
+		time.Sleep(time.Millisecond)
+		s.mu.Lock()
+	}
+	for _, c := range changes {
+		if c.Deleted {
+			delete(s.data, c.Key)
+		} else {
+			s.data[c.Key] = c.Value
+		}
+	}
+}
+
+func (s *naive) Watch(ctx context.Context, prefix string, after uint64) iter.Seq2[store.Change, error] {
+	return func(yield func(store.Change, error) bool) {
+		next := 0
+		for {
+			s.mu.Lock()
+			changes, wake, closed := s.log[next:], s.wake, s.closed
+			s.mu.Unlock()
+			if s.has("watch has silent gaps") && len(changes) > 500 {
+				changes = changes[len(changes)-500:]
+			}
+			if closed && s.has("watch ends silently at Close") || ctx.Err() != nil && s.has("watch ends silently") {
+				return
+			}
+			if closed && !s.has("works when closed") {
+				yield(store.Change{}, store.ErrClosed)
+				return
+			}
+			if err := ctx.Err(); err != nil {
+				yield(store.Change{}, err)
+				return
+			}
+			for _, c := range changes {
+				next++
+				if !s.match(&c, prefix, after) {
+					continue
+				}
+				if ctx.Err() != nil {
+					break
+				}
+				if !yield(c, nil) {
+					return
+				}
+			}
+			if s.has("watch repeats changes") && next > 10 {
+				next--
+			}
+			select {
+			case <-wake:
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+func (s *naive) match(c *store.Change, prefix string, after uint64) bool {
+	if !s.has("watch shares values") {
+		c.Value = slices.Clone(c.Value)
+	}
+	if c.Deleted && s.has("watch gives deletions a value") {
+		c.Value = []byte{}
+	}
+	return (strings.HasPrefix(c.Key, prefix) || s.has("watch ignores the prefix")) &&
+		(c.Revision > after || c.Revision == after && s.has("watch includes the revision"))
+}
+
+func (s *naive) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.closed = true
+		close(s.wake)
+		s.wake = make(chan struct{})
+	}
+	return nil
+}
