@@ -1,0 +1,332 @@
+package envelope
+
+import (
+	"context"
+	"crypto/cipher"
+	"crypto/ecdsa"
+	"crypto/subtle"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/sealring/sealring/internal/suite"
+	"github.com/sealring/sealring/keyring"
+)
+
+// DecryptOptions say what is accepted from a message. A nil pointer and the zero
+// value are the safest choice.
+//
+// Of the limits, zero means the default and a negative number whatever the
+// format allows.
+type DecryptOptions struct {
+	// Context is what the caller knows of the encryption context and requires: a
+	// pair that the header stores must have the same value there, any other must
+	// have been authenticated without being stored.
+	Context keyring.EncryptionContext
+
+	// CommitmentPolicy says which suites may be read. The zero value refuses those
+	// that do not commit to the data key; messages of older clients need
+	// [keyring.RequireEncryptAllowDecrypt].
+	CommitmentPolicy CommitmentPolicy
+
+	// RefuseSigned refuses messages of signed suites with [ErrSigned]: for streams
+	// of which nothing may be released that a later signature would have to vouch
+	// for.
+	RefuseSigned bool
+
+	// MaxEncryptedDataKeys is how many encrypted data keys a header may hold. The
+	// default is 100. Each may cost a request to a key service.
+	MaxEncryptedDataKeys int
+
+	// MaxHeaderLength is how long a header may be, in bytes. The default is 1 MiB.
+	MaxHeaderLength int
+
+	// MaxFrameLength is how long a frame's plaintext may be, in bytes. The default
+	// is 64 MiB. A [Reader] holds two frames in memory.
+	MaxFrameLength int64
+
+	// MaxUnframedLength is how long an unframed body may be, in bytes. The default
+	// is 64 MiB. It has a single tag, so a [Reader] has to hold all of it.
+	MaxUnframedLength int64
+}
+
+// Decrypt returns the plaintext of a message and its header, both of which the
+// caller owns. It changes neither message nor options. Unless all of the message
+// is authentic, it returns nothing but the error.
+//
+// The errors of a message that is not as it should be are [ErrAuth],
+// [*FormatError], [ErrBase64], [ErrTruncated], [ErrTrailingData], [ErrLimit] and
+// [ErrSigned]. Wrapped are those of package keyring, among them
+// [keyring.ErrCommitmentPolicy], [keyring.ErrEncryptionContext] and
+// [keyring.ErrNoMatch], and whatever else the manager returns.
+func Decrypt(ctx context.Context, m keyring.Manager, message []byte, o *DecryptOptions) (plaintext []byte, h *Header, err error) {
+	in := newInput(message)
+	op, err := newOpener(ctx, in, m, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	plaintext = make([]byte, 0, plaintextBound(len(in.buffered()), op.frames.length))
+	for {
+		p, err := op.next(ctx, batchLen)
+		if err == nil {
+			plaintext, err = op.open(plaintext, p)
+		}
+		switch {
+		case err == io.EOF:
+			return plaintext, op.header, nil
+		case err != nil:
+			clear(plaintext)
+			return nil, nil, err
+		}
+	}
+}
+
+// opener decrypts the body of one message and verifies its signature.
+type opener struct {
+	in     *input
+	limits limits
+	header *Header
+	frames frames
+	aad    aad
+	seq    uint32 // of the next frame
+	offset int64  // in the message, for errors
+	ended  bool   // the body and the footer have been read
+
+	digest hash.Hash // of all that was read; nil if the suite is unsigned
+	key    *ecdsa.PublicKey
+}
+
+// newOpener reads and authenticates the header, in the order of the
+// specification.
+func newOpener(ctx context.Context, in *input, m keyring.Manager, o *DecryptOptions) (*opener, error) {
+	if o == nil {
+		o = &DecryptOptions{}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("envelope: %w", err)
+	}
+	limits := o.limits()
+	h, err := readHeader(in, limits)
+	if err != nil {
+		return nil, err
+	}
+	if int64(h.FrameLength) > limits.frame {
+		return nil, fmt.Errorf("%w: frames of %d bytes, at most %d are accepted", ErrLimit, h.FrameLength, limits.frame)
+	}
+	if err := o.CommitmentPolicy.CheckDecryption(h.Suite); err != nil {
+		return nil, fmt.Errorf("envelope: %w", err)
+	}
+	if o.RefuseSigned && h.Suite.Signed() {
+		return nil, fmt.Errorf("%w: %v", ErrSigned, h.Suite)
+	}
+	materials, err := decryptionMaterials(ctx, m, h, o)
+	if err != nil {
+		return nil, err
+	}
+	defer materials.Destroy()
+	aead, err := authenticate(h, materials)
+	if err != nil {
+		return nil, err
+	}
+	op := newWalker(in, h, limits)
+	op.frames.aead = aead
+	op.key = materials.VerificationKey()
+	return op, nil
+}
+
+// newWalker returns an opener that has no keys: it can only find the pieces.
+func newWalker(in *input, h *Header, l limits) *opener {
+	op := &opener{in: in, limits: l, header: h, aad: newAAD(h.MessageID), seq: firstFrame, offset: int64(h.Length())}
+	op.frames.length = int(h.FrameLength)
+	if s := suite.Lookup(uint16(h.Suite)); s.Signed() {
+		op.digest = s.Signature.New()
+		op.digest.Write(h.raw)
+	}
+	return op
+}
+
+// decryptionMaterials asks the manager and checks the answer.
+func decryptionMaterials(ctx context.Context, m keyring.Manager, h *Header, o *DecryptOptions) (*keyring.DecryptionMaterials, error) {
+	materials, err := m.DecryptionMaterials(ctx, keyring.DecryptionRequest{
+		Suite:             h.Suite,
+		CommitmentPolicy:  o.CommitmentPolicy,
+		EncryptedDataKeys: h.EncryptedDataKeys,
+		Context:           h.Context,
+		Reproduced:        o.Context,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("envelope: %w", err)
+	}
+	switch {
+	case materials == nil:
+		return nil, fmt.Errorf("envelope: %w: the manager returned none", keyring.ErrMaterials)
+	case materials.Suite() != h.Suite:
+		err = fmt.Errorf("envelope: %w: of %v, the message's is %v", keyring.ErrMaterials, materials.Suite(), h.Suite)
+	case materials.Complete() != nil:
+		err = fmt.Errorf("envelope: %w", materials.Complete())
+	}
+	if err != nil {
+		materials.Destroy()
+		return nil, err
+	}
+	return materials, nil
+}
+
+// authenticate derives the keys and verifies first the commitment, then the tag.
+func authenticate(h *Header, materials *keyring.DecryptionMaterials) (cipher.AEAD, error) {
+	aead, commitment, err := derive(suite.Lookup(uint16(h.Suite)), materials.DataKey(), h.MessageID)
+	if err != nil {
+		return nil, fmt.Errorf("envelope: %w", err)
+	}
+	if subtle.ConstantTimeCompare(commitment, h.commitment) != 1 {
+		return nil, ErrAuth
+	}
+	if err := h.verify(aead, materials.RequiredContext()); err != nil {
+		return nil, err
+	}
+	return aead, nil
+}
+
+// piece is the next part of a body, all of it in the input's buffer: a run of
+// regular frames, the final frame, or an unframed body.
+type piece struct {
+	kind  string // the content string of its additional data
+	size  int    // in the message, bytes
+	plain int    // length of the plaintext
+}
+
+// next waits for the next piece, which is one frame and as many more as are here
+// already and have at most room bytes of plaintext together. After the last it
+// returns io.EOF, if the message ends there.
+func (o *opener) next(ctx context.Context, room int) (piece, error) {
+	if err := ctx.Err(); err != nil {
+		return piece{}, fmt.Errorf("envelope: %w", err)
+	}
+	if o.ended {
+		if err := o.in.end(); err != nil {
+			return piece{}, err
+		}
+		return piece{}, io.EOF
+	}
+	if o.frames.length == 0 {
+		return o.nextUnframed()
+	}
+	b, err := o.in.peek(sequenceLen)
+	if err != nil {
+		return piece{}, err
+	}
+	switch binary.BigEndian.Uint32(b) {
+	case finalMarker:
+		return o.nextFinal()
+	case o.seq:
+		return o.nextRun(max(1, room/o.frames.length))
+	}
+	return piece{}, ErrAuth
+}
+
+// nextRun finds up to most regular frames with consecutive numbers.
+func (o *opener) nextRun(most int) (piece, error) {
+	size := o.frames.length + frameOverhead
+	if _, err := o.in.peek(size); err != nil {
+		return piece{}, err
+	}
+	here := o.in.buffered()
+	n := 1
+	for most = min(most, len(here)/size); n < most; n++ {
+		if seq := binary.BigEndian.Uint32(here[n*size:]); seq == finalMarker || seq != o.seq+uint32(n) {
+			break
+		}
+	}
+	return piece{regularContent, n * size, n * o.frames.length}, nil
+}
+
+func (o *opener) nextFinal() (piece, error) {
+	b, err := o.in.peek(finalStart)
+	if err != nil {
+		return piece{}, err
+	}
+	if binary.BigEndian.Uint32(b[sequenceLen:]) != o.seq {
+		return piece{}, ErrAuth
+	}
+	n := binary.BigEndian.Uint32(b[finalStart-4:])
+	if n > o.header.FrameLength {
+		return piece{}, &FormatError{
+			Offset: o.offset + finalStart - 4, Field: "final frame length", kind: ErrMalformed,
+			Reason: fmt.Sprintf("%d exceeds the frame length %d", n, o.header.FrameLength),
+		}
+	}
+	_, err = o.in.peek(finalOverhead + int(n))
+	return piece{finalContent, finalOverhead + int(n), int(n)}, err
+}
+
+func (o *opener) nextUnframed() (piece, error) {
+	b, err := o.in.peek(unframedHead)
+	if err != nil {
+		return piece{}, err
+	}
+	n := binary.BigEndian.Uint64(b[suite.IVLen:])
+	if n > uint64(o.limits.unframed) {
+		return piece{}, fmt.Errorf("%w: an unframed body of %d bytes, at most %d are accepted", ErrLimit, n, o.limits.unframed)
+	}
+	_, err = o.in.peek(unframedOverhead + int(n))
+	return piece{unframedContent, unframedOverhead + int(n), int(n)}, err
+}
+
+// open appends the plaintext of p to dst, which has the room, and moves on. If a
+// later frame of a run is not authentic, the earlier ones are returned without
+// an error and the next call fails. The end of a signed message is not decrypted
+// before the signature has verified.
+func (o *opener) open(dst []byte, p piece) ([]byte, error) {
+	if p.kind == regularContent {
+		out, n := o.frames.openRun(dst, &o.aad, o.seq, o.in.buffered()[:p.size])
+		if n == 0 {
+			return dst, ErrAuth
+		}
+		o.advance(n*(o.frames.length+frameOverhead), n)
+		return out, nil
+	}
+	footer, err := o.verifyFooter(p.size)
+	if err != nil {
+		return dst, err
+	}
+	out, ok := o.frames.openEnd(dst, &o.aad, o.seq, p.kind, o.in.buffered()[:p.size])
+	if !ok {
+		return dst, ErrAuth
+	}
+	o.in.skip(p.size + footer)
+	o.ended = true
+	return out, nil
+}
+
+// advance moves past size bytes that hold n frames.
+func (o *opener) advance(size, n int) {
+	if o.digest != nil {
+		o.digest.Write(o.in.buffered()[:size])
+	}
+	o.in.skip(size)
+	o.offset += int64(size)
+	o.seq += uint32(n)
+}
+
+// verifyFooter waits for the footer of a signed message, which stands behind the
+// size bytes of the body's end, and verifies the signature. It returns the length
+// of the footer, 0 in an unsigned message, and moves nowhere.
+func (o *opener) verifyFooter(size int) (int, error) {
+	if o.digest == nil {
+		return 0, nil
+	}
+	b, err := o.in.peek(size + footerOverhead)
+	if err != nil {
+		return 0, err
+	}
+	n := footerOverhead + int(binary.BigEndian.Uint16(b[size:]))
+	if b, err = o.in.peek(size + n); err != nil {
+		return 0, err
+	}
+	o.digest.Write(b[:size])
+	if !ecdsa.VerifyASN1(o.key, o.digest.Sum(nil), b[size+footerOverhead:]) {
+		return 0, ErrAuth
+	}
+	return n, nil
+}

@@ -1,0 +1,134 @@
+package envelope
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/sealring/sealring/keyring"
+)
+
+// Reader decrypts a message that it reads from another reader. Memory use depends
+// on the frame length only, unless the body is unframed.
+//
+// Each frame is released after its own tag has been verified, and as soon as it
+// has arrived. The last piece of a signed message, its final frame or unframed
+// body, is released only after the signature has been verified. Read returns
+// [io.EOF] only when the message was authentic to its end and nothing follows it.
+// On any other error the plaintext that was released is incomplete, and in a
+// signed message nobody has signed it: discard it, and undo what was done with
+// it. Every error is final and is returned by all later calls.
+//
+// A Reader is not safe for concurrent use.
+type Reader struct {
+	ctx  context.Context
+	op   *opener
+	buf  []byte // for plaintext; its capacity is reused
+	rest []byte // part of buf that has not been read
+	err  error
+}
+
+var _ io.WriterTo = (*Reader)(nil)
+
+// NewReader returns a reader of the message in src. It reads and authenticates
+// the header, and so may call a key service. From src it reads ahead whatever
+// src has, but does not wait for more than the next frame.
+//
+// ctx is for the whole life of the Reader; when it is done, the next call
+// fails. The errors, here and of the methods, are those of [Decrypt] and those of
+// src, wrapped.
+func NewReader(ctx context.Context, src io.Reader, m keyring.Manager, o *DecryptOptions) (*Reader, error) {
+	op, err := newOpener(ctx, &input{src: src}, m, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{ctx: ctx, op: op}, nil
+}
+
+// Header returns the message's header. It is authentic; that it is signed too
+// is known only at the end of the message. It is shared by all calls.
+func (r *Reader) Header() *Header { return r.op.header }
+
+// Read reads up to len(p) bytes of plaintext. It may use all of p as scratch
+// space.
+func (r *Reader) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for len(r.rest) == 0 {
+		if r.err != nil {
+			return 0, r.err
+		}
+		next, err := r.op.next(r.ctx, min(len(p), batchLen))
+		if err != nil {
+			return 0, r.fail(err)
+		}
+		if next.plain <= len(p) {
+			out, err := r.op.open(p[:0], next)
+			if err != nil {
+				return 0, r.fail(err)
+			}
+			if len(out) > 0 {
+				return len(out), nil
+			}
+			continue
+		}
+		r.open(next)
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// WriteTo writes all plaintext that is left to dst and returns its length. An
+// error of dst is not final: what dst did not take can still be read.
+func (r *Reader) WriteTo(dst io.Writer) (int64, error) {
+	var total int64
+	for {
+		if len(r.rest) > 0 {
+			n, err := dst.Write(r.rest)
+			if n < 0 || n > len(r.rest) || n < len(r.rest) && err == nil {
+				n, err = max(0, min(n, len(r.rest))), io.ErrShortWrite
+			}
+			total += int64(n)
+			r.rest = r.rest[n:]
+			if err != nil {
+				return total, fmt.Errorf("envelope: writing the plaintext: %w", err)
+			}
+		}
+		switch {
+		case r.err == io.EOF:
+			return total, nil
+		case r.err != nil:
+			return total, r.err
+		}
+		next, err := r.op.next(r.ctx, batchLen)
+		if err != nil {
+			r.fail(err)
+			continue
+		}
+		r.open(next)
+	}
+}
+
+// open opens p into the buffer.
+func (r *Reader) open(p piece) {
+	if cap(r.buf) < p.plain {
+		clear(r.buf[:cap(r.buf)])
+		r.buf = nil
+	}
+	r.buf = slices.Grow(r.buf[:0], p.plain)
+	var err error
+	if r.rest, err = r.op.open(r.buf, p); err != nil {
+		r.rest = nil
+		r.fail(err)
+	}
+}
+
+// fail makes err the Reader's last word and wipes its buffer.
+func (r *Reader) fail(err error) error {
+	clear(r.buf[:cap(r.buf)])
+	r.err = err
+	return err
+}

@@ -1,0 +1,213 @@
+package envelope
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/sealring/sealring/keyring"
+)
+
+// Writer encrypts what is written to it and writes the message to another
+// writer. Memory use depends on the frame length only.
+//
+// The message is complete, and can be decrypted, only after Close has returned
+// nil. A Writer that is abandoned needs no Close: what it wrote is refused as
+// truncated. Every error but [ErrClosed] is final and is returned by all later
+// calls. A Writer is not safe for concurrent use.
+type Writer struct {
+	ctx    context.Context
+	dst    io.Writer
+	s      *sealer
+	length int64  // declared, 0 if unknown
+	total  int64  // bytes of plaintext so far
+	held   []byte // plaintext held back, at most a frame: it may be the last
+	out    []byte // sealed and not yet in dst; its capacity is reused
+	err    error
+	closed bool
+}
+
+var (
+	_ io.WriteCloser = (*Writer)(nil)
+	_ io.ReaderFrom  = (*Writer)(nil)
+)
+
+// NewWriter returns a writer of one new message to dst. It gets the materials
+// and so may call a key service, but writes nothing yet: the header goes to dst
+// together with the first frame, so that after a failure of NewWriter dst is as
+// it was, and the message's size can be announced before ([Writer.EncryptedSize]).
+//
+// ctx is for the whole life of the Writer; when it is done, the next call
+// fails. The errors are those of [Encrypt].
+func NewWriter(ctx context.Context, dst io.Writer, m keyring.Manager, o *EncryptOptions) (*Writer, error) {
+	if o == nil {
+		o = &EncryptOptions{}
+	}
+	s, err := newSealer(ctx, m, o)
+	if err != nil {
+		return nil, err
+	}
+	w := &Writer{ctx: ctx, dst: dst, s: s, length: o.PlaintextLength, out: slices.Clone(s.header.raw)}
+	if w.length > 0 {
+		if _, err := w.EncryptedSize(w.length); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// EncryptedSize returns the exact length in bytes of the whole message, header
+// included, if n bytes of plaintext are written in all. The error is [ErrLimit]
+// if so many do not fit.
+func (w *Writer) EncryptedSize(n int64) (int64, error) { return w.s.encryptedSize(n) }
+
+// Write encrypts p, which it neither keeps nor changes. All whole frames but the
+// last have been given to the underlying writer when it returns; at most one
+// frame's plaintext is held back, because the last frame is marked as such. The
+// error is [ErrLength] if p exceeds the declared length, of which nothing is
+// written then, [ErrLimit], [ErrClosed], or the underlying writer's.
+func (w *Writer) Write(p []byte) (int, error) {
+	if w.closed {
+		return 0, ErrClosed
+	}
+	if err := w.ready(); err != nil {
+		return 0, err
+	}
+	if w.length > 0 && int64(len(p)) > w.length-w.total {
+		w.err = fmt.Errorf("%w: more than %d bytes", ErrLength, w.length)
+		return 0, w.err
+	}
+	rest := p
+	if frame := w.s.frames.length; len(w.held) > 0 && len(p) > frame-len(w.held) {
+		n := frame - len(w.held)
+		w.hold(p[:n])
+		rest = p[n:]
+		w.seal(w.held)
+		w.held = w.held[:0]
+	}
+	rest = w.sealWhole(rest)
+	if w.s.seq > firstFrame {
+		w.flush()
+	}
+	if w.err != nil {
+		return len(p) - len(rest), w.err
+	}
+	w.hold(rest)
+	w.total += int64(len(p))
+	return len(p), nil
+}
+
+// ready returns what keeps the Writer from going on.
+func (w *Writer) ready() error {
+	if w.err == nil {
+		if err := w.ctx.Err(); err != nil {
+			w.err = fmt.Errorf("envelope: %w", err)
+		}
+	}
+	return w.err
+}
+
+// sealWhole seals the whole frames of p but the last and returns the rest.
+func (w *Writer) sealWhole(p []byte) []byte {
+	frame := w.s.frames.length
+	for len(p) > frame && w.ready() == nil {
+		room := (batchLen - len(w.out)) / (frame + frameOverhead)
+		if room < 1 && len(w.out) > 0 {
+			w.flush()
+			continue
+		}
+		n := min((len(p)-1)/frame, max(1, room)) * frame
+		w.seal(p[:n])
+		p = p[n:]
+	}
+	return p
+}
+
+// seal adds regular frames to out.
+func (w *Writer) seal(plaintext []byte) {
+	if w.err == nil {
+		size := len(plaintext) / w.s.frames.length * (w.s.frames.length + frameOverhead)
+		w.out, w.err = w.s.appendRun(grow(w.out, size), plaintext)
+	}
+}
+
+// flush gives out to dst in one call.
+func (w *Writer) flush() {
+	if w.err != nil || len(w.out) == 0 {
+		return
+	}
+	n, err := w.dst.Write(w.out)
+	if err == nil && n != len(w.out) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		w.err = fmt.Errorf("envelope: writing the message: %w", err)
+	}
+	w.out = w.out[:0]
+}
+
+// hold appends p to held and leaves no copy in a buffer that was outgrown.
+func (w *Writer) hold(p []byte) {
+	if n := len(w.held) + len(p); n > cap(w.held) {
+		bigger := make([]byte, len(w.held), min(w.s.frames.length, max(n, 2*cap(w.held))))
+		copy(bigger, w.held)
+		clear(w.held)
+		w.held = bigger
+	}
+	w.held = append(w.held, p...)
+}
+
+// ReadFrom encrypts all of r, as [io.Copy] does with larger pieces. It returns
+// the number of bytes read.
+func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
+	buf := make([]byte, batchLen)
+	defer clear(buf)
+	var total int64
+	for {
+		n, err := r.Read(buf)
+		total += int64(n)
+		if n > 0 {
+			if _, err := w.Write(buf[:n]); err != nil {
+				return total, err
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return total, nil
+		case err != nil:
+			return total, err
+		}
+	}
+}
+
+// Close completes the message: it writes the final frame and, in a signed
+// message, the footer. It does not close the underlying writer. After an error
+// it writes nothing and returns that error. A second Close returns what the
+// first did.
+func (w *Writer) Close() error {
+	if w.closed {
+		return w.err
+	}
+	w.closed = true
+	defer func() { clear(w.held[:cap(w.held)]) }()
+	if err := w.ready(); err != nil {
+		return err
+	}
+	if w.length > 0 && w.total != w.length {
+		w.err = fmt.Errorf("%w: %d bytes, declared were %d", ErrLength, w.total, w.length)
+		return w.err
+	}
+	size := len(w.held) + finalOverhead + footerOverhead + w.s.suite.SigLen
+	w.out, w.err = w.s.appendEnd(grow(w.out, size), w.held)
+	w.flush()
+	return w.err
+}
+
+// grow returns b with room for n more bytes.
+func grow(b []byte, n int) []byte {
+	if cap(b)-len(b) >= n {
+		return b
+	}
+	return append(make([]byte, 0, len(b)+n), b...)
+}
