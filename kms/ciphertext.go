@@ -1,0 +1,153 @@
+package kms
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"maps"
+	"slices"
+
+	"github.com/sealring/sealring/internal/keyrecord"
+)
+
+// A ciphertext blob of a symmetric key names the key and the material that made
+// it, so that Decrypt needs nothing else:
+//
+//	offset  bytes  meaning
+//	     0      5  01 02 02 00 78, as AWS's blobs start
+//	     5      1  format version, 1
+//	     6     12  account id, ASCII
+//	    18     36  key id, ASCII
+//	    54     32  key material id
+//	    86     16  salt, random
+//	   102      n  AES-256-GCM ciphertext
+//	 102+n     16  tag
+//
+// Each blob has a key of its own, derived from the material and the salt, and a
+// nonce of zeros. Everything in front of the ciphertext and the framed encryption
+// context are associated data. The Region is no part of it: copies of a
+// multi-Region key read each other's blobs.
+const (
+	blobMagic   = "\x01\x02\x02\x00\x78"
+	blobVersion = 1
+	accountLen  = 12
+	keyIDLen    = 36
+	saltLen     = 16
+	blobHeader  = len(blobMagic) + 1 + accountLen + keyIDLen + sha256.Size + saltLen
+	blobTag     = 16
+
+	maxPlaintext  = 4096 // of Encrypt, bytes
+	maxCiphertext = 6144 // of Decrypt, bytes
+)
+
+// blob is a parsed ciphertext blob. Its slices alias the input.
+type blob struct {
+	account, keyID, materialID string
+
+	header     []byte // bytes 0 to 102
+	salt       []byte
+	ciphertext []byte // with the tag
+}
+
+// parseBlob splits b. It reports false if b is no blob of a symmetric key; nothing
+// is authenticated yet.
+func parseBlob(b []byte) (blob, bool) {
+	if len(b) < blobHeader+blobTag || string(b[:5]) != blobMagic || b[5] != blobVersion {
+		return blob{}, false
+	}
+	p := blob{
+		account:    string(b[6:18]),
+		keyID:      string(b[18:54]),
+		materialID: hex.EncodeToString(b[54:86]),
+		header:     b[:blobHeader],
+		salt:       b[86:blobHeader],
+		ciphertext: b[blobHeader:],
+	}
+	return p, isAccount(p.account) && isKeyID(p.keyID)
+}
+
+// seal encrypts plaintext under k's current material.
+func seal(k *keyrecord.Key, plaintext []byte, context map[string]string) ([]byte, error) {
+	m := k.Current()
+	id, err := hex.DecodeString(m.ID)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, blobHeader+len(plaintext)+blobTag)
+	b = append(b, blobMagic...)
+	b = append(b, blobVersion)
+	b = append(b, k.Account...)
+	b = append(b, k.ID...)
+	b = append(b, id...)
+	salt := b[len(b) : len(b)+saltLen]
+	rand.Read(salt)
+	b = b[:blobHeader]
+
+	aead, err := blobCipher(m.Bytes, salt)
+	if err != nil {
+		return nil, err
+	}
+	var nonce [12]byte
+	return aead.Seal(b, nonce[:], plaintext, blobAAD(b, context)), nil
+}
+
+// open decrypts a blob of k. It reports false if k has no such material, or if the
+// blob or the context is not the one that was sealed; which of them is not told.
+func (p blob) open(k *keyrecord.Key, context map[string]string) (plaintext []byte, m *keyrecord.Material, ok bool) {
+	m = k.Material(p.materialID)
+	if m == nil || p.account != k.Account || p.keyID != k.ID {
+		return nil, nil, false
+	}
+	aead, err := blobCipher(m.Bytes, p.salt)
+	if err != nil {
+		return nil, nil, false
+	}
+	var nonce [12]byte
+	plaintext, err = aead.Open(nil, nonce[:], p.ciphertext, blobAAD(p.header, context))
+	return plaintext, m, err == nil
+}
+
+// blobCipher returns AES-256-GCM under the key derived from material and salt with
+// HMAC-SHA256 in counter mode (NIST SP 800-108r1, section 4.1): one block of
+//
+//	HMAC(material, u32 1 || label || 00 || salt || u32 256)
+//
+// A salt of 128 bits for each blob takes the place of a random nonce, whose 2³²
+// uses per key would end too soon for a key that lives for years.
+func blobCipher(material, salt []byte) (cipher.AEAD, error) {
+	h := hmac.New(sha256.New, material)
+	h.Write([]byte("\x00\x00\x00\x01sealring/kms/ciphertext\x00"))
+	h.Write(salt)
+	h.Write([]byte("\x00\x00\x01\x00"))
+	key := h.Sum(nil)
+	defer clear(key)
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+// blobAAD returns the associated data of a blob: its header and the encryption
+// context, every part preceded by its length, so that no two contexts have the
+// same bytes: {"ab":"c"} and {"a":"bc"} differ. A context without pairs is the
+// same as none.
+func blobAAD(header []byte, context map[string]string) []byte {
+	size := len(header) + 4
+	for k, v := range context {
+		size += 8 + len(k) + len(v)
+	}
+	aad := append(make([]byte, 0, size), header...)
+	aad = binary.BigEndian.AppendUint32(aad, uint32(len(context)))
+	for _, k := range slices.Sorted(maps.Keys(context)) {
+		for _, part := range [...]string{k, context[k]} {
+			aad = binary.BigEndian.AppendUint32(aad, uint32(len(part)))
+			aad = append(aad, part...)
+		}
+	}
+	return aad
+}

@@ -1,0 +1,141 @@
+package kms
+
+import (
+	"context"
+
+	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/smithy-go"
+
+	"github.com/sealring/sealring/identity"
+)
+
+// Client makes requests of the engine directly, as one caller. Its methods are
+// those of the SDK's client, with AWS's own validation in place of the SDK's; the
+// SDK's options have no meaning here and are not looked at. Errors are a
+// smithy.OperationError around the SDK's exception types.
+//
+// Inputs are read only while the call runs, and outputs belong to the caller. A nil
+// input counts as an empty one. A client is safe for concurrent use.
+type Client struct {
+	service *Service
+	caller  identity.Caller
+}
+
+// call takes one request through the pipeline.
+func call[I, O any](ctx context.Context, c *Client, op *operation[I, O], in *I) (*O, error) {
+	if in == nil {
+		in = new(I)
+	}
+	out, err := c.service.newRequest(op, c.caller).serve(ctx, in)
+	if err != nil {
+		return nil, &smithy.OperationError{ServiceID: sdk.ServiceID, OperationName: op.name, Err: err}
+	}
+	return out.(*O), nil
+}
+
+// CancelKeyDeletion takes a key out of its waiting period and leaves it disabled.
+func (c *Client) CancelKeyDeletion(ctx context.Context, in *sdk.CancelKeyDeletionInput, _ ...func(*sdk.Options)) (*sdk.CancelKeyDeletionOutput, error) {
+	return call(ctx, c, cancelKeyDeletion, in)
+}
+
+// CreateAlias gives a key a name.
+func (c *Client) CreateAlias(ctx context.Context, in *sdk.CreateAliasInput, _ ...func(*sdk.Options)) (*sdk.CreateAliasOutput, error) {
+	return call(ctx, c, createAlias, in)
+}
+
+// CreateKey makes a symmetric encryption key.
+func (c *Client) CreateKey(ctx context.Context, in *sdk.CreateKeyInput, _ ...func(*sdk.Options)) (*sdk.CreateKeyOutput, error) {
+	return call(ctx, c, createKey, in)
+}
+
+// Decrypt decrypts a ciphertext of Encrypt, ReEncrypt or GenerateDataKey. The ciphertext
+// names its key; a KeyId in the request has to agree with it.
+func (c *Client) Decrypt(ctx context.Context, in *sdk.DecryptInput, _ ...func(*sdk.Options)) (*sdk.DecryptOutput, error) {
+	return call(ctx, c, decrypt, in)
+}
+
+// DeleteAlias takes a name away from its key.
+func (c *Client) DeleteAlias(ctx context.Context, in *sdk.DeleteAliasInput, _ ...func(*sdk.Options)) (*sdk.DeleteAliasOutput, error) {
+	return call(ctx, c, deleteAlias, in)
+}
+
+// DescribeKey returns a key's metadata.
+func (c *Client) DescribeKey(ctx context.Context, in *sdk.DescribeKeyInput, _ ...func(*sdk.Options)) (*sdk.DescribeKeyOutput, error) {
+	return call(ctx, c, describeKey, in)
+}
+
+// DisableKey stops the use of a key until it is enabled again.
+func (c *Client) DisableKey(ctx context.Context, in *sdk.DisableKeyInput, _ ...func(*sdk.Options)) (*sdk.DisableKeyOutput, error) {
+	return call(ctx, c, disableKey, in)
+}
+
+// EnableKey allows the use of a key again.
+func (c *Client) EnableKey(ctx context.Context, in *sdk.EnableKeyInput, _ ...func(*sdk.Options)) (*sdk.EnableKeyOutput, error) {
+	return call(ctx, c, enableKey, in)
+}
+
+// Encrypt encrypts up to 4,096 bytes.
+func (c *Client) Encrypt(ctx context.Context, in *sdk.EncryptInput, _ ...func(*sdk.Options)) (*sdk.EncryptOutput, error) {
+	return call(ctx, c, encrypt, in)
+}
+
+// GenerateDataKey returns a new data key, in the clear and encrypted.
+func (c *Client) GenerateDataKey(ctx context.Context, in *sdk.GenerateDataKeyInput, _ ...func(*sdk.Options)) (*sdk.GenerateDataKeyOutput, error) {
+	return call(ctx, c, generateDataKey, in)
+}
+
+// GenerateDataKeyWithoutPlaintext returns a new data key, encrypted only.
+func (c *Client) GenerateDataKeyWithoutPlaintext(ctx context.Context, in *sdk.GenerateDataKeyWithoutPlaintextInput, _ ...func(*sdk.Options)) (*sdk.GenerateDataKeyWithoutPlaintextOutput, error) {
+	return call(ctx, c, generateDataKeyWithoutPlaintext, in)
+}
+
+// GenerateRandom returns random bytes.
+func (c *Client) GenerateRandom(ctx context.Context, in *sdk.GenerateRandomInput, _ ...func(*sdk.Options)) (*sdk.GenerateRandomOutput, error) {
+	return call(ctx, c, generateRandom, in)
+}
+
+// ListAliases lists the account's aliases in the Region, or those of one key.
+func (c *Client) ListAliases(ctx context.Context, in *sdk.ListAliasesInput, _ ...func(*sdk.Options)) (*sdk.ListAliasesOutput, error) {
+	return call(ctx, c, listAliases, in)
+}
+
+// ListKeys lists the account's keys in the Region.
+func (c *Client) ListKeys(ctx context.Context, in *sdk.ListKeysInput, _ ...func(*sdk.Options)) (*sdk.ListKeysOutput, error) {
+	return call(ctx, c, listKeys, in)
+}
+
+// ListResourceTags lists a key's tags.
+func (c *Client) ListResourceTags(ctx context.Context, in *sdk.ListResourceTagsInput, _ ...func(*sdk.Options)) (*sdk.ListResourceTagsOutput, error) {
+	return call(ctx, c, listResourceTags, in)
+}
+
+// ReEncrypt decrypts a ciphertext and encrypts it again under another key or context.
+func (c *Client) ReEncrypt(ctx context.Context, in *sdk.ReEncryptInput, _ ...func(*sdk.Options)) (*sdk.ReEncryptOutput, error) {
+	return call(ctx, c, reEncrypt, in)
+}
+
+// ScheduleKeyDeletion starts a key's waiting period, at whose end it is gone with all that it
+// has encrypted.
+func (c *Client) ScheduleKeyDeletion(ctx context.Context, in *sdk.ScheduleKeyDeletionInput, _ ...func(*sdk.Options)) (*sdk.ScheduleKeyDeletionOutput, error) {
+	return call(ctx, c, scheduleKeyDeletion, in)
+}
+
+// TagResource adds tags to a key or replaces their values.
+func (c *Client) TagResource(ctx context.Context, in *sdk.TagResourceInput, _ ...func(*sdk.Options)) (*sdk.TagResourceOutput, error) {
+	return call(ctx, c, tagResource, in)
+}
+
+// UntagResource removes tags from a key.
+func (c *Client) UntagResource(ctx context.Context, in *sdk.UntagResourceInput, _ ...func(*sdk.Options)) (*sdk.UntagResourceOutput, error) {
+	return call(ctx, c, untagResource, in)
+}
+
+// UpdateAlias points an alias at another key.
+func (c *Client) UpdateAlias(ctx context.Context, in *sdk.UpdateAliasInput, _ ...func(*sdk.Options)) (*sdk.UpdateAliasOutput, error) {
+	return call(ctx, c, updateAlias, in)
+}
+
+// UpdateKeyDescription replaces a key's description.
+func (c *Client) UpdateKeyDescription(ctx context.Context, in *sdk.UpdateKeyDescriptionInput, _ ...func(*sdk.Options)) (*sdk.UpdateKeyDescriptionOutput, error) {
+	return call(ctx, c, updateKeyDescription, in)
+}

@@ -1,0 +1,264 @@
+package kms_test
+
+//lint:file-ignore SA1019 The deprecated member is part of the API and is answered.
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/stretchr/testify/require"
+)
+
+// one is the message of a request with one member out of bounds.
+func one(failure string) string { return "1 validation error detected: " + failure }
+
+func null(path string) string {
+	return "Value null at '" + path + "' failed to satisfy constraint: Member must not be null"
+}
+
+// bound is the message of a value that is not in its bounds, blank that of the empty
+// string, and hidden that of bytes, which are not repeated.
+func bound(value, path, rule string) string { return outside("'"+value+"' ", path, rule) }
+
+func blank(path, rule string) string { return bound("", path, rule) }
+
+func hidden(path, rule string) string { return outside("", path, rule) }
+
+func outside(value, path, rule string) string {
+	return "Value " + value + "at '" + path + "' failed to satisfy constraint: Member must have " + rule
+}
+
+// TestRequiredMembers leaves out each required member: the SDK refuses that before
+// the engine sees it, but not what only the service knows to be required.
+func TestRequiredMembers(t *testing.T) {
+	t.Parallel()
+	name, id, blob := aws.String("alias/x"), aws.String(unknownID), []byte("x")
+	spec := types.DataKeySpecAes256
+	bySDK := []struct {
+		in   any
+		want string
+	}{
+		{&sdk.CancelKeyDeletionInput{}, one(null("keyId"))},
+		{&sdk.CreateAliasInput{TargetKeyId: id}, one(null("aliasName"))},
+		{&sdk.CreateAliasInput{AliasName: name}, one(null("targetKeyId"))},
+		{&sdk.CreateAliasInput{}, "2 validation errors detected: " + null("aliasName") + "; " + null("targetKeyId")},
+		{&sdk.CreateKeyInput{Tags: []types.Tag{{TagValue: name}}}, one(null("tags.1.member.tagKey"))},
+		{&sdk.CreateKeyInput{Tags: []types.Tag{{TagKey: name}}}, one(null("tags.1.member.tagValue"))},
+		{&sdk.DeleteAliasInput{}, one(null("aliasName"))},
+		{&sdk.DescribeKeyInput{}, one(null("keyId"))},
+		{&sdk.DisableKeyInput{}, one(null("keyId"))},
+		{&sdk.EnableKeyInput{}, one(null("keyId"))},
+		{&sdk.EncryptInput{Plaintext: blob}, one(null("keyId"))},
+		{&sdk.EncryptInput{KeyId: id}, one(null("plaintext"))},
+		{&sdk.GenerateDataKeyInput{KeySpec: spec}, one(null("keyId"))},
+		{&sdk.GenerateDataKeyWithoutPlaintextInput{KeySpec: spec}, one(null("keyId"))},
+		{&sdk.ListResourceTagsInput{}, one(null("keyId"))},
+		{&sdk.ReEncryptInput{CiphertextBlob: blob}, one(null("destinationKeyId"))},
+		{&sdk.ScheduleKeyDeletionInput{}, one(null("keyId"))},
+		{&sdk.TagResourceInput{Tags: tags("a=b")}, one(null("keyId"))},
+		{&sdk.TagResourceInput{KeyId: id}, one(null("tags"))},
+		{&sdk.TagResourceInput{KeyId: id, Tags: []types.Tag{{TagValue: name}}}, one(null("tags.1.member.tagKey"))},
+		{&sdk.UntagResourceInput{TagKeys: []string{"a"}}, one(null("keyId"))},
+		{&sdk.UntagResourceInput{KeyId: id}, one(null("tagKeys"))},
+		{&sdk.UpdateAliasInput{TargetKeyId: id}, one(null("aliasName"))},
+		{&sdk.UpdateAliasInput{AliasName: name}, one(null("targetKeyId"))},
+		{&sdk.UpdateKeyDescriptionInput{Description: name}, one(null("keyId"))},
+		{&sdk.UpdateKeyDescriptionInput{KeyId: id}, one(null("description"))},
+	}
+	byService := []struct {
+		in   any
+		want string
+	}{
+		{&sdk.DecryptInput{}, one(null("ciphertextBlob"))},
+		{&sdk.ReEncryptInput{DestinationKeyId: id}, one(null("ciphertextBlob"))},
+		{&sdk.GenerateRandomInput{}, "NumberOfBytes is required."},
+	}
+	each(t, func(t *testing.T, f *fixture) {
+		for _, test := range bySDK {
+			_, err := call(t.Context(), f.api, test.in)
+			if f.viaSDK {
+				requireInvalidParams(t, err)
+			} else {
+				requireRefusal(t, err, "ValidationException", test.want)
+			}
+		}
+		for _, test := range byService {
+			refused(t, f.api, test.in, "ValidationException", test.want)
+		}
+	})
+}
+
+func TestNilInputIsEmpty(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, f *fixture) {
+		succeeds(t, f.api, (*sdk.CreateKeyInput)(nil))
+		succeeds(t, f.api, (*sdk.ListKeysInput)(nil))
+		succeeds(t, f.api, (*sdk.ListAliasesInput)(nil))
+		refused(t, f.api, (*sdk.DecryptInput)(nil), "ValidationException", one(null("ciphertextBlob")))
+		_, err := call(t.Context(), f.api, (*sdk.EncryptInput)(nil))
+		if f.viaSDK {
+			requireInvalidParams(t, err)
+		} else {
+			requireRefusal(t, err, "ValidationException", "2 validation errors detected: "+null("keyId")+"; "+null("plaintext"))
+		}
+	})
+}
+
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	id, blob := aws.String(unknownID), []byte("x")
+	spec := types.DataKeySpecAes256
+	const atLeast1, atMost2048 = "length greater than or equal to 1", "length less than or equal to 2048"
+	long, wide := strings.Repeat("k", 2049), strings.Repeat("d", 8193)
+	big := map[string]string{"k": strings.Repeat("v", 8192)}
+	tests := []struct {
+		in   any
+		want string
+	}{
+		{&sdk.CreateKeyInput{Description: &wide}, bound(wide, "description", "length less than or equal to 8192")},
+		{&sdk.UpdateKeyDescriptionInput{KeyId: id, Description: &wide}, bound(wide, "description", "length less than or equal to 8192")},
+		{&sdk.EncryptInput{KeyId: id, Plaintext: make([]byte, 4097)}, hidden("plaintext", "length less than or equal to 4096")},
+		{&sdk.EncryptInput{KeyId: id, Plaintext: []byte{}}, hidden("plaintext", atLeast1)},
+		{&sdk.DecryptInput{CiphertextBlob: make([]byte, 6145)}, hidden("ciphertextBlob", "length less than or equal to 6144")},
+		{&sdk.DecryptInput{CiphertextBlob: []byte{}}, hidden("ciphertextBlob", atLeast1)},
+		{&sdk.ReEncryptInput{CiphertextBlob: make([]byte, 6145), DestinationKeyId: id}, hidden("ciphertextBlob", "length less than or equal to 6144")},
+		{&sdk.ReEncryptInput{CiphertextBlob: []byte{}, DestinationKeyId: id}, hidden("ciphertextBlob", atLeast1)},
+		{&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(0)}, bound("0", "numberOfBytes", "value greater than or equal to 1")},
+		{&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(1025)}, bound("1025", "numberOfBytes", "value less than or equal to 1024")},
+		{&sdk.GenerateDataKeyInput{KeyId: id, NumberOfBytes: aws.Int32(-1)}, bound("-1", "numberOfBytes", "value greater than or equal to 1")},
+		{&sdk.GenerateDataKeyWithoutPlaintextInput{KeyId: id, NumberOfBytes: aws.Int32(1025)}, bound("1025", "numberOfBytes", "value less than or equal to 1024")},
+		{&sdk.ScheduleKeyDeletionInput{KeyId: id, PendingWindowInDays: aws.Int32(0)}, bound("0", "pendingWindowInDays", "value greater than or equal to 1")},
+		{&sdk.ScheduleKeyDeletionInput{KeyId: id, PendingWindowInDays: aws.Int32(366)}, bound("366", "pendingWindowInDays", "value less than or equal to 365")},
+		{&sdk.ListKeysInput{Limit: aws.Int32(0)}, bound("0", "limit", "value greater than or equal to 1")},
+		{&sdk.ListKeysInput{Limit: aws.Int32(1001)}, bound("1001", "limit", "value less than or equal to 1000")},
+		{&sdk.ListAliasesInput{Limit: aws.Int32(1001)}, bound("1001", "limit", "value less than or equal to 1000")},
+		{&sdk.ListResourceTagsInput{KeyId: id, Limit: aws.Int32(0)}, bound("0", "limit", "value greater than or equal to 1")},
+		{&sdk.ListKeysInput{Marker: aws.String("")}, blank("marker", atLeast1)},
+		{&sdk.ListAliasesInput{Marker: aws.String(strings.Repeat("m", 1025))}, bound(strings.Repeat("m", 1025), "marker", "length less than or equal to 1024")},
+
+		{&sdk.DescribeKeyInput{KeyId: &long}, bound(long, "keyId", atMost2048)},
+		{&sdk.ListAliasesInput{KeyId: &long}, bound(long, "keyId", atMost2048)},
+		{&sdk.DecryptInput{CiphertextBlob: blob, KeyId: aws.String("")}, blank("keyId", atLeast1)},
+		{&sdk.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: id, SourceKeyId: &long}, bound(long, "sourceKeyId", atMost2048)},
+		{&sdk.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: aws.String("")}, blank("destinationKeyId", atLeast1)},
+		{&sdk.CreateAliasInput{AliasName: aws.String("alias/x"), TargetKeyId: &long}, bound(long, "targetKeyId", atMost2048)},
+
+		{&sdk.EncryptInput{KeyId: id, Plaintext: blob, EncryptionContext: big}, hidden("encryptionContext", "length less than or equal to 8192")},
+		{&sdk.DecryptInput{CiphertextBlob: blob, EncryptionContext: big}, hidden("encryptionContext", "length less than or equal to 8192")},
+		{&sdk.GenerateDataKeyInput{KeyId: id, KeySpec: spec, EncryptionContext: big}, hidden("encryptionContext", "length less than or equal to 8192")},
+		{&sdk.GenerateDataKeyWithoutPlaintextInput{KeyId: id, KeySpec: spec, EncryptionContext: big}, hidden("encryptionContext", "length less than or equal to 8192")},
+		{&sdk.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: id, SourceEncryptionContext: big}, hidden("sourceEncryptionContext", "length less than or equal to 8192")},
+		{&sdk.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: id, DestinationEncryptionContext: big}, hidden("destinationEncryptionContext", "length less than or equal to 8192")},
+	}
+	each(t, func(t *testing.T, f *fixture) {
+		before := dump(t, f.inner)
+		for _, test := range tests {
+			refused(t, f.api, test.in, "ValidationException", one(test.want))
+		}
+		require.Equal(t, before, dump(t, f.inner))
+	})
+}
+
+// TestEnums gives each enum member a value that AWS does not know. The order of the
+// set in AWS's message is not defined.
+func TestEnums(t *testing.T) {
+	t.Parallel()
+	id, blob := aws.String(unknownID), []byte("x")
+	tests := []struct {
+		in   any
+		path string
+	}{
+		{&sdk.CreateKeyInput{KeySpec: "INVALID"}, "keySpec"},
+		{&sdk.CreateKeyInput{CustomerMasterKeySpec: "INVALID"}, "customerMasterKeySpec"},
+		{&sdk.CreateKeyInput{KeyUsage: "INVALID"}, "keyUsage"},
+		{&sdk.CreateKeyInput{Origin: "INVALID"}, "origin"},
+		{&sdk.EncryptInput{KeyId: id, Plaintext: blob, EncryptionAlgorithm: "INVALID"}, "encryptionAlgorithm"},
+		{&sdk.DecryptInput{CiphertextBlob: blob, EncryptionAlgorithm: "INVALID"}, "encryptionAlgorithm"},
+		{&sdk.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: id, SourceEncryptionAlgorithm: "INVALID"}, "sourceEncryptionAlgorithm"},
+		{&sdk.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: id, DestinationEncryptionAlgorithm: "INVALID"}, "destinationEncryptionAlgorithm"},
+		{&sdk.GenerateDataKeyInput{KeyId: id, KeySpec: "INVALID"}, "keySpec"},
+		{&sdk.GenerateDataKeyWithoutPlaintextInput{KeyId: id, KeySpec: "INVALID"}, "keySpec"},
+	}
+	each(t, func(t *testing.T, f *fixture) {
+		for _, test := range tests {
+			_, err := call(t.Context(), f.api, test.in)
+			require.Equal(t, "ValidationException", codeOf(err))
+			require.ErrorContains(t, err, one("Value 'INVALID' at '"+test.path+"' failed to satisfy constraint: Member must satisfy enum value set: ["))
+		}
+	})
+}
+
+func TestCreateKeyCombinations(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		in   *sdk.CreateKeyInput
+		want string
+	}{
+		{&sdk.CreateKeyInput{KeySpec: "SYMMETRIC_DEFAULT", CustomerMasterKeySpec: "SYMMETRIC_DEFAULT"},
+			"You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated."},
+		{&sdk.CreateKeyInput{KeySpec: "RSA_2048"}, "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys."},
+		{&sdk.CreateKeyInput{CustomerMasterKeySpec: "HMAC_256"}, "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys."},
+		{&sdk.CreateKeyInput{KeyUsage: "SIGN_VERIFY"}, "KeyUsage SIGN_VERIFY is not compatible with KeySpec SYMMETRIC_DEFAULT"},
+		{&sdk.CreateKeyInput{KeySpec: "SYMMETRIC_DEFAULT", KeyUsage: "KEY_AGREEMENT"}, "KeyUsage KEY_AGREEMENT is not compatible with KeySpec SYMMETRIC_DEFAULT"},
+	}
+	each(t, func(t *testing.T, f *fixture) {
+		before := dump(t, f.inner)
+		for _, test := range tests {
+			refused(t, f.api, test.in, "ValidationException", test.want)
+		}
+		require.Equal(t, before, dump(t, f.inner))
+	})
+}
+
+// TestUnsupportedMembers uses every member that belongs to what the engine does not
+// do yet. None of them may be ignored.
+func TestUnsupportedMembers(t *testing.T) {
+	t.Parallel()
+	id, blob, tokens := aws.String(unknownID), []byte("x"), []string{"token"}
+	spec, recipient := types.DataKeySpecAes256, &types.RecipientInfo{}
+	tests := []struct {
+		in     any
+		member string
+	}{
+		{&sdk.CreateKeyInput{Policy: aws.String("{}")}, "Policy"},
+		{&sdk.CreateKeyInput{MultiRegion: aws.Bool(true)}, "MultiRegion"},
+		{&sdk.CreateKeyInput{BypassPolicyLockoutSafetyCheck: true}, "BypassPolicyLockoutSafetyCheck"},
+		{&sdk.CreateKeyInput{CustomKeyStoreId: aws.String("cks-1234567890abcdef0")}, "CustomKeyStoreId"},
+		{&sdk.CreateKeyInput{XksKeyId: aws.String("x")}, "XksKeyId"},
+		{&sdk.CreateKeyInput{Origin: types.OriginTypeExternal}, "Origin EXTERNAL"},
+		{&sdk.CreateKeyInput{Origin: types.OriginTypeAwsCloudhsm}, "Origin AWS_CLOUDHSM"},
+		{&sdk.CreateKeyInput{Origin: types.OriginTypeExternalKeyStore}, "Origin EXTERNAL_KEY_STORE"},
+		{&sdk.DecryptInput{CiphertextBlob: blob, GrantTokens: tokens}, "GrantTokens"},
+		{&sdk.DecryptInput{CiphertextBlob: blob, Recipient: recipient}, "Recipient"},
+		{&sdk.DescribeKeyInput{KeyId: id, GrantTokens: tokens}, "GrantTokens"},
+		{&sdk.EncryptInput{KeyId: id, Plaintext: blob, GrantTokens: tokens}, "GrantTokens"},
+		{&sdk.GenerateDataKeyInput{KeyId: id, KeySpec: spec, GrantTokens: tokens}, "GrantTokens"},
+		{&sdk.GenerateDataKeyInput{KeyId: id, KeySpec: spec, Recipient: recipient}, "Recipient"},
+		{&sdk.GenerateDataKeyWithoutPlaintextInput{KeyId: id, KeySpec: spec, GrantTokens: tokens}, "GrantTokens"},
+		{&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(1), CustomKeyStoreId: aws.String("cks-1234567890abcdef0")}, "CustomKeyStoreId"},
+		{&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(1), Recipient: recipient}, "Recipient"},
+		{&sdk.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: id, GrantTokens: tokens}, "GrantTokens"},
+	}
+	for _, s := range types.KeySpec("").Values() {
+		if s != types.KeySpecSymmetricDefault {
+			in := &sdk.CreateKeyInput{KeySpec: s, KeyUsage: types.KeyUsageTypeSignVerify}
+			tests = append(tests, struct {
+				in     any
+				member string
+			}{in, "KeySpec " + string(s)})
+		}
+	}
+	each(t, func(t *testing.T, f *fixture) {
+		before := dump(t, f.inner)
+		for _, test := range tests {
+			refused(t, f.api, test.in, "UnsupportedOperationException", test.member+" is not supported.")
+		}
+		require.Equal(t, before, dump(t, f.inner))
+		// the same members without a meaning are no use of them
+		succeeds(t, f.api, &sdk.CreateKeyInput{MultiRegion: aws.Bool(false), Origin: types.OriginTypeAwsKms})
+		succeeds(t, f.api, &sdk.DescribeKeyInput{KeyId: &f.id, GrantTokens: []string{}})
+	})
+}

@@ -1,0 +1,95 @@
+package kms
+
+import (
+	"crypto/rand"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/sealring/sealring/internal/keyrecord"
+)
+
+// GenerateDataKey and GenerateDataKeyWithoutPlaintext: a random data key that is
+// not stored, encrypted under a symmetric key.
+
+var generateDataKey = &operation[sdk.GenerateDataKeyInput, sdk.GenerateDataKeyOutput]{
+	name:     "GenerateDataKey",
+	readOnly: true,
+	validate: func(c *constraints, in *sdk.GenerateDataKeyInput) {
+		c.dataKey(in.KeyId, in.NumberOfBytes, in.KeySpec, in.EncryptionContext, in.GrantTokens)
+		c.refuse("Recipient", in.Recipient != nil)
+	},
+	targets: func(r *request, in *sdk.GenerateDataKeyInput) ([]target, error) {
+		return r.oneKey("kms:GenerateDataKey", in.KeyId, anyForm)
+	},
+	states:  whenUsable,
+	dryRun:  func(in *sdk.GenerateDataKeyInput) *bool { return in.DryRun },
+	context: func(in *sdk.GenerateDataKeyInput) map[string]string { return in.EncryptionContext },
+	run: func(_ *request, in *sdk.GenerateDataKeyInput, on []target) (*sdk.GenerateDataKeyOutput, error) {
+		k := on[0].key
+		plaintext, b, err := newDataKey(k, in.NumberOfBytes, in.KeySpec, in.EncryptionContext)
+		if err != nil {
+			return nil, err
+		}
+		return &sdk.GenerateDataKeyOutput{
+			CiphertextBlob: b,
+			KeyId:          aws.String(k.ARN()),
+			KeyMaterialId:  aws.String(k.Current().ID),
+			Plaintext:      plaintext,
+		}, nil
+	},
+}
+
+var generateDataKeyWithoutPlaintext = &operation[sdk.GenerateDataKeyWithoutPlaintextInput, sdk.GenerateDataKeyWithoutPlaintextOutput]{
+	name:     "GenerateDataKeyWithoutPlaintext",
+	readOnly: true,
+	validate: func(c *constraints, in *sdk.GenerateDataKeyWithoutPlaintextInput) {
+		c.dataKey(in.KeyId, in.NumberOfBytes, in.KeySpec, in.EncryptionContext, in.GrantTokens)
+	},
+	targets: func(r *request, in *sdk.GenerateDataKeyWithoutPlaintextInput) ([]target, error) {
+		return r.oneKey("kms:GenerateDataKeyWithoutPlaintext", in.KeyId, anyForm)
+	},
+	states:  whenUsable,
+	dryRun:  func(in *sdk.GenerateDataKeyWithoutPlaintextInput) *bool { return in.DryRun },
+	context: func(in *sdk.GenerateDataKeyWithoutPlaintextInput) map[string]string { return in.EncryptionContext },
+	run: func(_ *request, in *sdk.GenerateDataKeyWithoutPlaintextInput, on []target) (*sdk.GenerateDataKeyWithoutPlaintextOutput, error) {
+		k := on[0].key
+		plaintext, b, err := newDataKey(k, in.NumberOfBytes, in.KeySpec, in.EncryptionContext)
+		clear(plaintext)
+		if err != nil {
+			return nil, err
+		}
+		return &sdk.GenerateDataKeyWithoutPlaintextOutput{
+			CiphertextBlob: b,
+			KeyId:          aws.String(k.ARN()),
+			KeyMaterialId:  aws.String(k.Current().ID),
+		}, nil
+	},
+}
+
+// dataKey bounds the members that the operations share.
+func (c *constraints) dataKey(id *string, n *int32, spec types.DataKeySpec, context map[string]string, tokens []string) {
+	c.keyID("keyId", id)
+	c.number("numberOfBytes", n, 1, 1024)
+	oneOf(c, "keySpec", spec, spec.Values())
+	c.encryptionContext("encryptionContext", context)
+	c.reject((n == nil) == (spec == ""), validation("Please specify either number of bytes or key spec."))
+	c.refuse("GrantTokens", len(tokens) > 0)
+}
+
+// newDataKey returns a data key of n bytes, or of the spec's length if n is nil,
+// and its encryption under k.
+func newDataKey(k *keyrecord.Key, n *int32, spec types.DataKeySpec, context map[string]string) (plaintext, b []byte, err error) {
+	size := int32(32)
+	switch {
+	case n != nil:
+		size = *n
+	case spec == types.DataKeySpecAes128:
+		size = 16
+	}
+	plaintext = make([]byte, size)
+	rand.Read(plaintext)
+	b, err = seal(k, plaintext, context)
+	return plaintext, b, err
+}

@@ -1,0 +1,65 @@
+package kms
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+)
+
+// ScheduleKeyDeletion and CancelKeyDeletion.
+
+// The waiting period before a key is deleted, in days.
+const (
+	minDeletionWindow     = 7
+	maxDeletionWindow     = 30
+	defaultDeletionWindow = 30
+)
+
+var scheduleKeyDeletion = &operation[sdk.ScheduleKeyDeletionInput, sdk.ScheduleKeyDeletionOutput]{
+	name: "ScheduleKeyDeletion",
+	validate: func(c *constraints, in *sdk.ScheduleKeyDeletionInput) {
+		c.keyID("keyId", in.KeyId)
+		c.number("pendingWindowInDays", in.PendingWindowInDays, 1, 365)
+		days := deletionWindow(in)
+		c.reject(days < minDeletionWindow || days > maxDeletionWindow,
+			validation("PendingWindowInDays must be between %d and %d.", minDeletionWindow, maxDeletionWindow))
+	},
+	targets: func(r *request, in *sdk.ScheduleKeyDeletionInput) ([]target, error) {
+		return r.oneKey("kms:ScheduleKeyDeletion", in.KeyId, keyIDOrARN)
+	},
+	states: whenNotPending,
+	run: func(r *request, in *sdk.ScheduleKeyDeletionInput, on []target) (*sdk.ScheduleKeyDeletionOutput, error) {
+		k, days := on[0].key, deletionWindow(in)
+		k.Enabled = false // a cancelled deletion leaves the key disabled
+		k.Deletion = aws.Time(r.now.Add(time.Duration(days) * 24 * time.Hour))
+		return &sdk.ScheduleKeyDeletionOutput{
+			DeletionDate:        k.Deletion,
+			KeyId:               aws.String(k.ARN()),
+			KeyState:            types.KeyStatePendingDeletion,
+			PendingWindowInDays: aws.Int32(days),
+		}, r.writeKey(k)
+	},
+}
+
+func deletionWindow(in *sdk.ScheduleKeyDeletionInput) int32 {
+	if in.PendingWindowInDays == nil {
+		return defaultDeletionWindow
+	}
+	return *in.PendingWindowInDays
+}
+
+var cancelKeyDeletion = &operation[sdk.CancelKeyDeletionInput, sdk.CancelKeyDeletionOutput]{
+	name:     "CancelKeyDeletion",
+	validate: func(c *constraints, in *sdk.CancelKeyDeletionInput) { c.keyID("keyId", in.KeyId) },
+	targets: func(r *request, in *sdk.CancelKeyDeletionInput) ([]target, error) {
+		return r.oneKey("kms:CancelKeyDeletion", in.KeyId, keyIDOrARN)
+	},
+	states: whenPending,
+	run: func(r *request, _ *sdk.CancelKeyDeletionInput, on []target) (*sdk.CancelKeyDeletionOutput, error) {
+		k := on[0].key
+		k.Deletion = nil
+		return &sdk.CancelKeyDeletionOutput{KeyId: aws.String(k.ARN())}, r.writeKey(k)
+	},
+}

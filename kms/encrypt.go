@@ -1,0 +1,157 @@
+package kms
+
+import (
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/sealring/sealring/internal/keyrecord"
+)
+
+const symmetricDefault = types.EncryptionAlgorithmSpecSymmetricDefault
+
+var encrypt = &operation[sdk.EncryptInput, sdk.EncryptOutput]{
+	name:     "Encrypt",
+	readOnly: true,
+	validate: func(c *constraints, in *sdk.EncryptInput) {
+		c.keyID("keyId", in.KeyId)
+		c.blob("plaintext", in.Plaintext, 1, maxPlaintext)
+		c.encryptionContext("encryptionContext", in.EncryptionContext)
+		oneOf(c, "encryptionAlgorithm", in.EncryptionAlgorithm, in.EncryptionAlgorithm.Values())
+		c.refuse("GrantTokens", len(in.GrantTokens) > 0)
+	},
+	targets: func(r *request, in *sdk.EncryptInput) ([]target, error) {
+		return r.oneKey("kms:Encrypt", in.KeyId, anyForm)
+	},
+	suits:   func(in *sdk.EncryptInput, _ []target) error { return checkAlgorithm(in.EncryptionAlgorithm) },
+	states:  whenUsable,
+	dryRun:  func(in *sdk.EncryptInput) *bool { return in.DryRun },
+	context: func(in *sdk.EncryptInput) map[string]string { return in.EncryptionContext },
+	run: func(_ *request, in *sdk.EncryptInput, on []target) (*sdk.EncryptOutput, error) {
+		k := on[0].key
+		b, err := seal(k, in.Plaintext, in.EncryptionContext)
+		if err != nil {
+			return nil, err
+		}
+		return &sdk.EncryptOutput{
+			CiphertextBlob:      b,
+			EncryptionAlgorithm: symmetricDefault,
+			KeyId:               aws.String(k.ARN()),
+		}, nil
+	},
+}
+
+// checkAlgorithm refuses an algorithm that a symmetric key does not have; none
+// given means the symmetric one.
+func checkAlgorithm(a types.EncryptionAlgorithmSpec) error {
+	if a == "" || a == symmetricDefault {
+		return nil
+	}
+	return &types.InvalidKeyUsageException{Message: text("Algorithm %s is incompatible with key spec SYMMETRIC_DEFAULT.", a)}
+}
+
+var decrypt = &operation[sdk.DecryptInput, sdk.DecryptOutput]{
+	name:     "Decrypt",
+	readOnly: true,
+	validate: func(c *constraints, in *sdk.DecryptInput) {
+		c.source("ciphertextBlob", in.CiphertextBlob, in.DryRunModifiers, in.DryRun)
+		if in.KeyId != nil {
+			c.keyID("keyId", in.KeyId)
+		}
+		c.encryptionContext("encryptionContext", in.EncryptionContext)
+		oneOf(c, "encryptionAlgorithm", in.EncryptionAlgorithm, in.EncryptionAlgorithm.Values())
+		c.refuse("GrantTokens", len(in.GrantTokens) > 0)
+		c.refuse("Recipient", in.Recipient != nil)
+	},
+	targets: func(r *request, in *sdk.DecryptInput) ([]target, error) {
+		k, err := r.sourceKey(in.KeyId, in.CiphertextBlob, in.DryRunModifiers)
+		if err != nil {
+			return nil, err
+		}
+		return []target{keyTarget("kms:Decrypt", k)}, nil
+	},
+	suits:   func(in *sdk.DecryptInput, _ []target) error { return checkAlgorithm(in.EncryptionAlgorithm) },
+	states:  whenUsable,
+	dryRun:  func(in *sdk.DecryptInput) *bool { return in.DryRun },
+	context: func(in *sdk.DecryptInput) map[string]string { return in.EncryptionContext },
+	run: func(_ *request, in *sdk.DecryptInput, on []target) (*sdk.DecryptOutput, error) {
+		k := on[0].key
+		plaintext, m, err := openBlob(k, in.CiphertextBlob, in.EncryptionContext)
+		if err != nil {
+			return nil, err
+		}
+		return &sdk.DecryptOutput{
+			EncryptionAlgorithm: symmetricDefault,
+			KeyId:               aws.String(k.ARN()),
+			KeyMaterialId:       aws.String(m.ID),
+			Plaintext:           plaintext,
+		}, nil
+	},
+}
+
+// openBlob decrypts a blob of k.
+func openBlob(k *keyrecord.Key, b []byte, context map[string]string) ([]byte, *keyrecord.Material, error) {
+	p, ok := parseBlob(b)
+	if !ok {
+		return nil, nil, invalidCiphertext()
+	}
+	plaintext, m, ok := p.open(k, context)
+	if !ok {
+		return nil, nil, invalidCiphertext()
+	}
+	return plaintext, m, nil
+}
+
+// source bounds the ciphertext of Decrypt and ReEncrypt, which may be absent from
+// a dry run that says so.
+func (c *constraints) source(path string, b []byte, modifiers []types.DryRunModifierType, dryRun *bool) {
+	for _, m := range modifiers {
+		oneOf(c, "dryRunModifiers", m, m.Values())
+	}
+	if b != nil || !ignoresCiphertext(modifiers) {
+		c.blob(path, b, 1, maxCiphertext)
+	}
+	c.reject(len(modifiers) > 0 && !aws.ToBool(dryRun), validation("DryRunModifiers can be used only when DryRun is true."))
+}
+
+func ignoresCiphertext(modifiers []types.DryRunModifierType) bool {
+	return slices.Contains(modifiers, types.DryRunModifierTypeIgnoreCiphertext)
+}
+
+// sourceKey finds the key that a ciphertext is to be decrypted with: the one that
+// it names, which must be the one that the caller names, if any.
+func (r *request) sourceKey(id *string, b []byte, modifiers []types.DryRunModifierType) (*keyrecord.Key, error) {
+	if ignoresCiphertext(modifiers) {
+		if id == nil {
+			return nil, validation("KeyId is required when the ciphertext is ignored.")
+		}
+		return r.resolve(*id, anyForm)
+	}
+	p, ok := parseBlob(b)
+	if id == nil {
+		if !ok {
+			return nil, invalidCiphertext()
+		}
+		k, err := r.readKey(p.account, r.caller.Region, p.keyID)
+		if err == nil && k == nil {
+			err = accessDenied("The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.")
+		}
+		return k, err
+	}
+	if ok && *id == p.keyID {
+		// A bare key id may name a key of another account: the ciphertext says whose.
+		if k, err := r.readKey(p.account, r.caller.Region, p.keyID); err != nil || k != nil {
+			return k, err
+		}
+	}
+	k, err := r.resolve(*id, anyForm)
+	if err != nil {
+		return nil, err
+	}
+	if ok && (k.ID != p.keyID || k.Account != p.account) {
+		return nil, &types.IncorrectKeyException{Message: text("The key ID in the request does not identify a CMK that can perform this operation.")}
+	}
+	return k, nil // a ciphertext that is no blob fails once the key's state is known
+}

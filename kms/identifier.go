@@ -1,0 +1,169 @@
+package kms
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/sealring/sealring/internal/arn"
+	"github.com/sealring/sealring/internal/keyrecord"
+	"github.com/sealring/sealring/store"
+)
+
+// forms says which identifiers of a key an operation takes.
+type forms int
+
+const (
+	keyIDOrARN forms = iota // key id, key ARN
+	anyForm                 // those, alias name, alias ARN
+)
+
+const aliasPrefix = "alias/"
+
+// isKeyID reports whether s has the form of a key id: a UUID in lower case, or
+// "mrk-" and 32 hexadecimal digits for a multi-Region key.
+func isKeyID(s string) bool {
+	if len(s) != keyIDLen {
+		return false
+	}
+	hex, multiRegion := strings.CutPrefix(s, "mrk-")
+	for i, c := range []byte(hex) {
+		if !multiRegion && (i == 8 || i == 13 || i == 18 || i == 23) {
+			if c != '-' {
+				return false
+			}
+		} else if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// isAccount reports whether s has the form of an account id, 12 digits.
+func isAccount(s string) bool {
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(s) == accountLen
+}
+
+// isRegion reports whether s has the form of a Region's name, such as "eu-west-1".
+func isRegion(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && c != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 32
+}
+
+// resolve finds the key that an identifier names, in the caller's Region and, for
+// anything but an ARN, account.
+func (r *request) resolve(id string, f forms) (*keyrecord.Key, error) {
+	account, region := r.caller.Account, r.caller.Region
+	if strings.HasPrefix(id, "arn:") {
+		a, kind, name, ok := arn.KMSKey(id)
+		if !ok || a.Partition != arn.Partition(a.Region) || !isAccount(a.Account) {
+			return nil, invalidARN("Invalid arn %s", id)
+		}
+		if a.Region != region {
+			return nil, notFound("Invalid arn %s", a.Region)
+		}
+		account = a.Account
+		if kind == "key" {
+			return r.key(account, name, id)
+		}
+		if f != anyForm {
+			return nil, invalidARN("Key Aliases are not supported for this operation")
+		}
+		return r.aliasTarget(account, aliasPrefix+name)
+	}
+	if strings.HasPrefix(id, aliasPrefix) && f == anyForm {
+		return r.aliasTarget(account, id)
+	}
+	return r.key(account, id, id)
+}
+
+// key reads a key by its id; given is what the caller called it.
+func (r *request) key(account, id, given string) (*keyrecord.Key, error) {
+	if !isKeyID(id) {
+		return nil, notFound("Invalid keyId '%s'", given)
+	}
+	k, err := r.readKey(account, r.caller.Region, id)
+	if err == nil && k == nil {
+		err = notFound("Key '%s' does not exist", keyrecord.KeyARN(r.caller.Region, account, id))
+	}
+	return k, err
+}
+
+// aliasTarget reads the key that an alias refers to.
+func (r *request) aliasTarget(account, name string) (*keyrecord.Key, error) {
+	a, err := r.readAlias(account, name)
+	if err != nil {
+		return nil, err
+	}
+	if a != nil {
+		k, err := r.readKey(account, r.caller.Region, a.Target)
+		if err != nil || k != nil {
+			return k, err
+		}
+	}
+	return nil, aliasNotFound(r.caller.Region, account, name)
+}
+
+func aliasNotFound(region, account, name string) error {
+	return notFound("Alias %s is not found.", keyrecord.AliasARN(region, account, name))
+}
+
+// readKey returns the record of a key, nil if there is none or it is gone.
+func (r *request) readKey(account, region, id string) (*keyrecord.Key, error) {
+	b, err := r.draft.Get(keyrecord.KeyPrefix(account, region) + id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	k, err := keyrecord.UnmarshalKey(b)
+	if err != nil || gone(k, r.now) {
+		return nil, err
+	}
+	return k, nil
+}
+
+func (r *request) writeKey(k *keyrecord.Key) error {
+	b, err := k.Marshal()
+	if err != nil {
+		return err
+	}
+	r.draft.Put(keyrecord.KeyPrefix(k.Account, k.Region)+k.ID, b)
+	clear(b)
+	return nil
+}
+
+// readAlias returns the record of an alias in the caller's Region, nil if there is
+// none. Its target may be gone.
+func (r *request) readAlias(account, name string) (*keyrecord.Alias, error) {
+	b, err := r.draft.Get(keyrecord.AliasPrefix(account, r.caller.Region) + strings.TrimPrefix(name, aliasPrefix))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return keyrecord.UnmarshalAlias(b)
+}
+
+func (r *request) writeAlias(a *keyrecord.Alias) error {
+	b, err := a.Marshal()
+	if err != nil {
+		return err
+	}
+	r.draft.Put(keyrecord.AliasPrefix(r.caller.Account, r.caller.Region)+strings.TrimPrefix(a.Name, aliasPrefix), b)
+	return nil
+}
+
+func (r *request) deleteAlias(name string) {
+	r.draft.Delete(keyrecord.AliasPrefix(r.caller.Account, r.caller.Region) + strings.TrimPrefix(name, aliasPrefix))
+}

@@ -1,0 +1,91 @@
+package kms
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/sealring/sealring/identity"
+)
+
+// anyOperation is an operation without its types.
+type anyOperation interface {
+	operationName() string
+	isReadOnly() bool
+	emptyBody() bool
+	newInput() any
+	decide(r *request, in any) (any, error)
+}
+
+func (o *operation[I, O]) operationName() string { return o.name }
+func (o *operation[I, O]) isReadOnly() bool      { return o.readOnly }
+func (o *operation[I, O]) emptyBody() bool       { return o.noBody }
+func (o *operation[I, O]) newInput() any         { return new(I) }
+
+// table holds every operation that the engine offers, sorted by name.
+var table = []anyOperation{
+	cancelKeyDeletion,
+	createAlias,
+	createKey,
+	decrypt,
+	deleteAlias,
+	describeKey,
+	disableKey,
+	enableKey,
+	encrypt,
+	generateDataKey,
+	generateDataKeyWithoutPlaintext,
+	generateRandom,
+	listAliases,
+	listKeys,
+	listResourceTags,
+	reEncrypt,
+	scheduleKeyDeletion,
+	tagResource,
+	untagResource,
+	updateAlias,
+	updateKeyDescription,
+}
+
+// Operation is one operation of the API, for code that carries requests to a
+// [Service] by name: an HTTP endpoint, the SDK's middleware.
+type Operation struct{ op anyOperation }
+
+// Operations returns every operation that the engine offers, sorted by name.
+func Operations() []Operation {
+	all := make([]Operation, len(table))
+	for i, op := range table {
+		all[i] = Operation{op}
+	}
+	return all
+}
+
+// LookupOperation returns the operation with the given name, such as "Encrypt".
+func LookupOperation(name string) (Operation, bool) {
+	i, ok := slices.BinarySearchFunc(table, name, func(op anyOperation, name string) int {
+		return strings.Compare(op.operationName(), name)
+	})
+	if !ok {
+		return Operation{}, false
+	}
+	return Operation{table[i]}, true
+}
+
+// Name returns the operation's name, such as "Encrypt".
+func (o Operation) Name() string { return o.op.operationName() }
+
+// NewInput returns a pointer to a new, empty Input struct of the SDK.
+func (o Operation) NewInput() any { return o.op.newInput() }
+
+// EmptyBody reports whether AWS answers a success with no body at all, instead of
+// an object.
+func (o Operation) EmptyBody() bool { return o.op.emptyBody() }
+
+// Invoke has the engine answer one request. in is a pointer to the operation's
+// Input struct, and out to its Output struct. requestID identifies the request in
+// the audit records, whether it succeeded or not.
+func (s *Service) Invoke(ctx context.Context, c identity.Caller, o Operation, in any) (out any, requestID string, err error) {
+	r := s.newRequest(o.op, c)
+	out, err = r.serve(ctx, in)
+	return out, r.id, err
+}

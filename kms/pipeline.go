@@ -1,0 +1,265 @@
+package kms
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/sealring/sealring/audit"
+	"github.com/sealring/sealring/identity"
+	"github.com/sealring/sealring/internal/keyrecord"
+	"github.com/sealring/sealring/internal/uuid"
+	"github.com/sealring/sealring/store"
+)
+
+// operation is what is peculiar to one operation of the API. The pipeline takes a
+// request through its parts in this order:
+//
+//	validate → targets → authorise → suits → states → dry run → run → audit → store
+//
+// Everything up to run is decided on one snapshot of the store, with run's writes
+// kept in a draft. The audit record is written next, and only then the draft.
+type operation[I, O any] struct {
+	name     string
+	readOnly bool // as CloudTrail says of it
+	noBody   bool // a success answers with an empty body instead of an object
+
+	// validate holds the request's members to their constraints.
+	validate func(*constraints, *I)
+
+	// targets names the resources that the request is about and the permission
+	// that each needs. Without it, the target is the account.
+	targets func(*request, *I) ([]target, error)
+
+	// suits answers whether the request's parameters fit the targets' keys.
+	suits func(*I, []target) error
+
+	// states is the row of the table of key states. It applies to every target that
+	// asks for it.
+	states states
+
+	// dryRun returns the request's DryRun member.
+	dryRun func(*I) *bool
+
+	// context returns the encryption context for the audit record.
+	context func(*I) map[string]string
+
+	// run does the work and returns the output. It reads and writes through the
+	// request's draft.
+	run func(*request, *I, []target) (*O, error)
+}
+
+// target is a resource that a request needs a permission on.
+type target struct {
+	permission string         // such as "kms:Encrypt"
+	account    string         // the resource's owner
+	arn        string         // "*" for the account itself
+	key        *keyrecord.Key // nil if the resource is no key
+	anyState   bool           // the operation's row of states does not apply
+}
+
+// keyTarget is a target of its key in the state that the operation asks for.
+func keyTarget(permission string, k *keyrecord.Key) target {
+	return target{permission: permission, account: k.Account, arn: k.ARN(), key: k}
+}
+
+// request is one request on its way through the pipeline.
+type request struct {
+	service *Service
+	op      anyOperation
+	caller  identity.Caller
+	now     time.Time
+	id      string // x-amzn-RequestId
+	event   audit.Event
+	draft   *store.Draft // of the attempt in progress
+}
+
+// maxAttempts bounds how often a request whose decision other writers have
+// overtaken is decided again.
+const maxAttempts = 16
+
+func (s *Service) newRequest(op anyOperation, caller identity.Caller) *request {
+	r := &request{service: s, op: op, caller: caller, now: s.now().UTC().Truncate(time.Millisecond), id: uuid.New()}
+	r.event = audit.Event{
+		ID:        uuid.New(),
+		RequestID: r.id,
+		Time:      r.now,
+		Source:    "kms.amazonaws.com",
+		Name:      op.operationName(),
+		Region:    caller.Region,
+		ReadOnly:  op.isReadOnly(),
+		Identity:  auditIdentity(caller),
+		UserAgent: caller.UserAgent,
+	}
+	if caller.SourceIP.IsValid() {
+		r.event.SourceIP = caller.SourceIP.String()
+	}
+	return r
+}
+
+// serve takes the request through the pipeline. The result is a pointer to the
+// operation's output, or an error of the API.
+func (r *request) serve(ctx context.Context, in any) (any, error) {
+	if err := r.admit(ctx); err != nil {
+		return nil, r.refuse(ctx, err)
+	}
+	for attempt := range maxAttempts {
+		if attempt == 1 {
+			// Overtaken once: those who were queue up, or they would go on
+			// overtaking each other.
+			select {
+			case r.service.overtaken <- struct{}{}:
+				defer func() { <-r.service.overtaken }()
+			case <-ctx.Done():
+				return nil, r.takeBack(ctx, ctx.Err())
+			}
+		}
+		out, err := r.decide(ctx, in)
+		if err != nil {
+			return nil, r.refuse(ctx, err)
+		}
+		if err := r.record(ctx, nil); err != nil {
+			return nil, fault(ctx, err)
+		}
+		err = r.draft.Commit(ctx, r.service.store)
+		if err == nil {
+			return out, nil
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			return nil, r.takeBack(ctx, err)
+		}
+	}
+	return nil, r.takeBack(ctx, store.ErrConflict)
+}
+
+// admit checks that the caller is one that keys can belong to and asks the
+// service's gate, if it has one.
+func (r *request) admit(ctx context.Context) error {
+	if c := r.caller; !c.Anonymous() && (!isAccount(c.Account) || !isRegion(c.Region)) {
+		return validation("The request is not made in a valid account and Region.")
+	}
+	if r.service.admit == nil {
+		return nil
+	}
+	return asAPIError(ctx, r.service.admit(ctx, r.op.operationName(), r.caller))
+}
+
+// decide computes the answer and the draft on one snapshot.
+func (r *request) decide(ctx context.Context, in any) (out any, err error) {
+	viewErr := r.service.store.View(ctx, func(tx store.Tx) error {
+		r.draft = store.NewDraft(tx)
+		r.event.Resources = nil
+		out, err = r.op.decide(r, in)
+		return nil
+	})
+	if err == nil && viewErr != nil {
+		return nil, fault(ctx, viewErr)
+	}
+	return out, asAPIError(ctx, err)
+}
+
+func (o *operation[I, O]) decide(r *request, input any) (any, error) {
+	in := input.(*I)
+	if o.context != nil {
+		r.event.EncryptionContext = o.context(in)
+	}
+	var c constraints
+	if o.validate != nil {
+		o.validate(&c, in)
+	}
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	targets, err := o.resolve(r, in)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range targets {
+		if t.arn != "*" {
+			r.event.Resources = append(r.event.Resources, t.arn)
+		}
+	}
+	for _, t := range targets {
+		if err := authorize(r.caller, t); err != nil {
+			return nil, err
+		}
+	}
+	if o.suits != nil {
+		if err := o.suits(in, targets); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range targets {
+		if t.key == nil || t.anyState {
+			continue
+		}
+		if err := o.states.check(t.key); err != nil {
+			return nil, err
+		}
+	}
+	if o.dryRun != nil {
+		if dry := o.dryRun(in); dry != nil && *dry {
+			return nil, &types.DryRunOperationException{Message: text("The request would have succeeded, but the DryRun option is set.")}
+		}
+	}
+	return o.run(r, in, targets)
+}
+
+// resolve returns the operation's targets. An anonymous caller learns nothing of
+// what exists.
+func (o *operation[I, O]) resolve(r *request, in *I) ([]target, error) {
+	account := target{permission: "kms:" + o.name, account: r.caller.Account, arn: "*"}
+	if o.targets == nil || r.caller.Anonymous() {
+		return []target{account}, nil
+	}
+	return o.targets(r, in)
+}
+
+// record writes the audit event of a decision.
+func (r *request) record(ctx context.Context, outcome error) error {
+	r.event.ErrorCode, r.event.ErrorMessage = "", ""
+	var api smithy.APIError
+	switch {
+	case outcome == nil:
+	case errors.As(outcome, &api):
+		r.event.ErrorCode, r.event.ErrorMessage = api.ErrorCode(), api.ErrorMessage()
+	default:
+		r.event.ErrorCode = "RequestCanceled"
+	}
+	if r.service.audit == nil {
+		return nil
+	}
+	return r.service.audit.Record(ctx, r.event)
+}
+
+// refuse records a refusal and returns it, or the failure to record it. A request
+// that was cancelled is recorded too.
+func (r *request) refuse(ctx context.Context, refusal error) error {
+	if ctx.Err() != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	if err := r.record(ctx, refusal); err != nil {
+		return fault(ctx, err)
+	}
+	return refusal
+}
+
+// takeBack answers a request whose decision is recorded as a success but could not
+// be stored: a second record under the same event id says so.
+func (r *request) takeBack(ctx context.Context, cause error) error {
+	return r.refuse(context.WithoutCancel(ctx), fault(ctx, cause))
+}
+
+func auditIdentity(c identity.Caller) audit.Identity {
+	id := audit.Identity{Type: "IAMUser", ARN: c.Principal, Account: c.Account, AccessKeyID: c.AccessKeyID}
+	switch {
+	case c.Anonymous():
+		id = audit.Identity{Type: "Anonymous"}
+	case c.Root():
+		id.Type = "Root"
+	}
+	return id
+}

@@ -1,0 +1,96 @@
+package kms
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/sealring/sealring/audit"
+	"github.com/sealring/sealring/identity"
+	"github.com/sealring/sealring/keyring"
+	"github.com/sealring/sealring/store"
+)
+
+// Config is what a [Service] is made of. The zero value is a service in memory that
+// records nothing.
+type Config struct {
+	// Store holds the keys. nil means a new store in memory. It is sealed under
+	// RootKey unless it is a [*store.Sealed] already. Several services may share one
+	// store.
+	Store store.Store
+
+	// RootKey unlocks the store. nil is allowed only for a store in memory, whose
+	// root key is then random and never leaves the process.
+	RootKey keyring.Keyring
+
+	// Audit takes a record of each request before it takes effect; a request whose
+	// record it refuses fails. nil means that nothing is recorded.
+	Audit audit.Sink
+
+	// Now is the clock. nil means [time.Now].
+	Now func() time.Time
+
+	// Admit, if it is not nil, is asked before each request is looked at. An error
+	// is the request's answer: for rate limits, and for faults injected by tests.
+	// It is called from many goroutines and may wait, but not beyond ctx.
+	Admit func(ctx context.Context, operation string, c identity.Caller) error
+}
+
+// Service is a local KMS: every account and Region in one store. It is safe for
+// concurrent use.
+type Service struct {
+	store store.Store
+	audit audit.Sink
+	now   func() time.Time
+	admit func(ctx context.Context, operation string, c identity.Caller) error
+
+	overtaken chan struct{} // holds a token while a request is decided again
+}
+
+// New returns a service. It reads the store's seal, or writes it if the store is
+// empty, so it may call the root keyring. A durable store without a RootKey is
+// refused.
+func New(ctx context.Context, c Config) (*Service, error) {
+	s := &Service{audit: c.Audit, now: c.Now, admit: c.Admit, overtaken: make(chan struct{}, 1)}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	var err error
+	if s.store, err = openStore(ctx, c.Store, c.RootKey); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func openStore(ctx context.Context, s store.Store, root keyring.Keyring) (store.Store, error) {
+	if s == nil {
+		s = store.NewMemory()
+	}
+	if sealed, ok := s.(*store.Sealed); ok {
+		if root != nil {
+			return nil, errors.New("kms: a root key for a store that is sealed already")
+		}
+		return sealed, nil
+	}
+	if root == nil {
+		if _, ok := s.(*store.Memory); !ok {
+			return nil, errors.New("kms: a durable store needs a root key")
+		}
+		key := make([]byte, 32)
+		rand.Read(key)
+		var err error
+		if root, err = keyring.NewRawAES("sealring", "ephemeral", key); err != nil {
+			return nil, err
+		}
+		clear(key)
+	}
+	return store.Seal(ctx, s, root)
+}
+
+// Close closes the service's store. Requests fail afterwards.
+func (s *Service) Close() error { return s.store.Close() }
+
+// Client returns a client whose requests are made by c: direct calls, nothing in
+// between. It costs nothing to make.
+func (s *Service) Client(c identity.Caller) *Client { return &Client{service: s, caller: c} }

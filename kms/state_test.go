@@ -1,0 +1,253 @@
+package kms_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/sealring/sealring/kms/kmstest"
+)
+
+// answer is what the table of key states says: a key's ARN is to be put in front.
+type answer struct{ code, message string }
+
+var (
+	yes        = answer{}
+	disabled   = answer{"DisabledException", " is disabled."}
+	pending    = answer{"KMSInvalidStateException", " is pending deletion."}
+	notPending = answer{"KMSInvalidStateException", " is not pending deletion."}
+)
+
+// stateRow is a row of the table "Key states of AWS KMS keys" in the Developer
+// Guide. A key that is gone is answered as if it had never been: with notFound, the
+// alias's text, that of an unseen ciphertext's key, or, if the operation does not
+// look at the key, not at all.
+type stateRow struct {
+	in                       func(f *stateFixture) any
+	enabled, disabled, going answer
+	gone                     goneAnswer
+}
+
+type goneAnswer int
+
+const (
+	noSuchKey goneAnswer = iota
+	noSuchAlias
+	noSuchSource
+	allTheSame
+)
+
+// stateFixture has a key in some state, its alias and a ciphertext of it, and
+// another key in good order.
+type stateFixture struct {
+	*fixture
+	blob, otherBlob []byte
+	other           string
+}
+
+const stateAlias = "alias/app"
+
+var stateTable = map[string]stateRow{
+	"CancelKeyDeletion": {
+		func(f *stateFixture) any { return &sdk.CancelKeyDeletionInput{KeyId: &f.id} },
+		notPending, notPending, yes, noSuchKey,
+	},
+	"CreateAlias": {
+		func(f *stateFixture) any {
+			return &sdk.CreateAliasInput{AliasName: aws.String("alias/new"), TargetKeyId: &f.id}
+		},
+		yes, yes, pending, noSuchKey,
+	},
+	"CreateKey": {
+		func(*stateFixture) any { return &sdk.CreateKeyInput{} },
+		yes, yes, yes, allTheSame,
+	},
+	"Decrypt": {
+		func(f *stateFixture) any { return &sdk.DecryptInput{CiphertextBlob: f.blob} },
+		yes, disabled, pending, noSuchSource,
+	},
+	"Decrypt with the key named": {
+		func(f *stateFixture) any { return &sdk.DecryptInput{CiphertextBlob: f.blob, KeyId: &f.id} },
+		yes, disabled, pending, noSuchKey,
+	},
+	"DeleteAlias": {
+		func(*stateFixture) any { return &sdk.DeleteAliasInput{AliasName: aws.String(stateAlias)} },
+		yes, yes, yes, noSuchAlias,
+	},
+	"DescribeKey": {
+		func(f *stateFixture) any { return &sdk.DescribeKeyInput{KeyId: &f.id} },
+		yes, yes, yes, noSuchKey,
+	},
+	"DescribeKey by alias": {
+		func(*stateFixture) any { return &sdk.DescribeKeyInput{KeyId: aws.String(stateAlias)} },
+		yes, yes, yes, noSuchAlias,
+	},
+	"DisableKey": {
+		func(f *stateFixture) any { return &sdk.DisableKeyInput{KeyId: &f.id} },
+		yes, yes, pending, noSuchKey,
+	},
+	"EnableKey": {
+		func(f *stateFixture) any { return &sdk.EnableKeyInput{KeyId: &f.id} },
+		yes, yes, pending, noSuchKey,
+	},
+	"Encrypt": {
+		func(f *stateFixture) any { return &sdk.EncryptInput{KeyId: &f.id, Plaintext: []byte("x")} },
+		yes, disabled, pending, noSuchKey,
+	},
+	"Encrypt by alias": {
+		func(*stateFixture) any {
+			return &sdk.EncryptInput{KeyId: aws.String(stateAlias), Plaintext: []byte("x")}
+		},
+		yes, disabled, pending, noSuchAlias,
+	},
+	"GenerateDataKey": {
+		func(f *stateFixture) any {
+			return &sdk.GenerateDataKeyInput{KeyId: &f.id, KeySpec: types.DataKeySpecAes256}
+		},
+		yes, disabled, pending, noSuchKey,
+	},
+	"GenerateDataKeyWithoutPlaintext": {
+		func(f *stateFixture) any {
+			return &sdk.GenerateDataKeyWithoutPlaintextInput{KeyId: &f.id, KeySpec: types.DataKeySpecAes256}
+		},
+		yes, disabled, pending, noSuchKey,
+	},
+	"GenerateRandom": {
+		func(*stateFixture) any { return &sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(8)} },
+		yes, yes, yes, allTheSame,
+	},
+	"ListAliases": {
+		func(*stateFixture) any { return &sdk.ListAliasesInput{} },
+		yes, yes, yes, allTheSame,
+	},
+	"ListAliases of the key": {
+		func(f *stateFixture) any { return &sdk.ListAliasesInput{KeyId: &f.id} },
+		yes, yes, yes, noSuchKey,
+	},
+	"ListKeys": {
+		func(*stateFixture) any { return &sdk.ListKeysInput{} },
+		yes, yes, yes, allTheSame,
+	},
+	"ListResourceTags": {
+		func(f *stateFixture) any { return &sdk.ListResourceTagsInput{KeyId: &f.id} },
+		yes, yes, yes, noSuchKey,
+	},
+	"ReEncrypt from": {
+		func(f *stateFixture) any {
+			return &sdk.ReEncryptInput{CiphertextBlob: f.blob, DestinationKeyId: &f.other}
+		},
+		yes, disabled, pending, noSuchSource,
+	},
+	"ReEncrypt from, named": {
+		func(f *stateFixture) any {
+			return &sdk.ReEncryptInput{CiphertextBlob: f.blob, SourceKeyId: &f.arn, DestinationKeyId: &f.other}
+		},
+		yes, disabled, pending, noSuchKey,
+	},
+	"ReEncrypt to": {
+		func(f *stateFixture) any {
+			return &sdk.ReEncryptInput{CiphertextBlob: f.otherBlob, DestinationKeyId: &f.id}
+		},
+		yes, disabled, pending, noSuchKey,
+	},
+	"ScheduleKeyDeletion": {
+		func(f *stateFixture) any { return &sdk.ScheduleKeyDeletionInput{KeyId: &f.id} },
+		yes, yes, pending, noSuchKey,
+	},
+	"TagResource": {
+		func(f *stateFixture) any { return &sdk.TagResourceInput{KeyId: &f.id, Tags: tags("a=b")} },
+		yes, yes, pending, noSuchKey,
+	},
+	"UntagResource": {
+		func(f *stateFixture) any { return &sdk.UntagResourceInput{KeyId: &f.id, TagKeys: []string{"a"}} },
+		yes, yes, pending, noSuchKey,
+	},
+	"UpdateAlias to": {
+		func(f *stateFixture) any {
+			return &sdk.UpdateAliasInput{AliasName: aws.String("alias/other"), TargetKeyId: &f.id}
+		},
+		yes, yes, pending, noSuchKey,
+	},
+	"UpdateAlias from": {
+		func(f *stateFixture) any {
+			return &sdk.UpdateAliasInput{AliasName: aws.String(stateAlias), TargetKeyId: &f.other}
+		},
+		yes, yes, yes, noSuchAlias,
+	},
+	"UpdateKeyDescription": {
+		func(f *stateFixture) any {
+			return &sdk.UpdateKeyDescriptionInput{KeyId: &f.id, Description: aws.String("")}
+		},
+		yes, yes, pending, noSuchKey,
+	},
+}
+
+func newStateFixture(t *testing.T, viaSDK bool, state types.KeyState) *stateFixture {
+	t.Helper()
+	f := &stateFixture{fixture: newFixture(t, viaSDK)}
+	f.blob = f.plant(t, "secret", nil)
+	f.other = f.Seed(kmstest.Key{Alias: "alias/other"})
+	f.otherBlob = do[sdk.EncryptOutput](t, f.api, &sdk.EncryptInput{KeyId: &f.other, Plaintext: []byte("x")}).CiphertextBlob
+	switch state {
+	case types.KeyStateEnabled:
+	case types.KeyStateDisabled:
+		succeeds(t, f.api, &sdk.DisableKeyInput{KeyId: &f.id})
+	default:
+		succeeds(t, f.api, &sdk.ScheduleKeyDeletionInput{KeyId: &f.id, PendingWindowInDays: aws.Int32(7)})
+		if state != types.KeyStatePendingDeletion {
+			f.Advance(7 * 24 * time.Hour)
+		}
+	}
+	return f
+}
+
+const gone = types.KeyState("gone")
+
+// want is the row's answer to a key in the state, with its text complete.
+func (row stateRow) want(f *stateFixture, state types.KeyState) answer {
+	a := map[types.KeyState]answer{
+		types.KeyStateEnabled: row.enabled, types.KeyStateDisabled: row.disabled, types.KeyStatePendingDeletion: row.going,
+	}[state]
+	if a.code != "" {
+		return answer{a.code, f.arn + a.message}
+	}
+	if state != gone {
+		return yes
+	}
+	return map[goneAnswer]answer{
+		noSuchKey:    {"NotFoundException", "Key '" + f.arn + "' does not exist"},
+		noSuchAlias:  {"NotFoundException", "Alias " + aliasARN(stateAlias) + " is not found."},
+		noSuchSource: {"AccessDeniedException", unseenKey},
+		allTheSame:   yes,
+	}[row.gone]
+}
+
+func TestStates(t *testing.T) {
+	t.Parallel()
+	covered := map[string]bool{}
+	for name, row := range stateTable {
+		covered[nameOf(row.in(&stateFixture{fixture: &fixture{}}))] = true
+		for _, viaSDK := range []bool{false, true} {
+			t.Run(name+map[bool]string{false: "/Client", true: "/SDK"}[viaSDK], func(t *testing.T) {
+				t.Parallel()
+				for _, state := range []types.KeyState{types.KeyStateEnabled, types.KeyStateDisabled, types.KeyStatePendingDeletion, gone} {
+					f := newStateFixture(t, viaSDK, state)
+					before := dump(t, f.inner)
+					want := row.want(f, state)
+					if want == yes {
+						succeeds(t, f.api, row.in(f))
+						continue
+					}
+					refused(t, f.api, row.in(f), want.code, want.message)
+					if after := dump(t, f.inner); len(after) != len(before) {
+						t.Fatalf("%s refuses a key in state %s and changes the store", name, state)
+					}
+				}
+			})
+		}
+	}
+	requireEveryOperation(t, covered)
+}

@@ -1,0 +1,127 @@
+package kms
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/sealring/sealring/internal/keyrecord"
+)
+
+// TagResource, UntagResource and ListResourceTags.
+
+var tagResource = &operation[sdk.TagResourceInput, sdk.TagResourceOutput]{
+	name:   "TagResource",
+	noBody: true,
+	validate: func(c *constraints, in *sdk.TagResourceInput) {
+		c.keyID("keyId", in.KeyId)
+		c.present("tags", in.Tags != nil)
+		c.tags(in.Tags)
+	},
+	targets: func(r *request, in *sdk.TagResourceInput) ([]target, error) {
+		return r.oneKey("kms:TagResource", in.KeyId, keyIDOrARN)
+	},
+	states: whenNotPending,
+	run: func(r *request, in *sdk.TagResourceInput, on []target) (*sdk.TagResourceOutput, error) {
+		k := on[0].key
+		if err := setTags(k, in.Tags); err != nil {
+			return nil, err
+		}
+		return &sdk.TagResourceOutput{}, r.writeKey(k)
+	},
+}
+
+var untagResource = &operation[sdk.UntagResourceInput, sdk.UntagResourceOutput]{
+	name:   "UntagResource",
+	noBody: true,
+	validate: func(c *constraints, in *sdk.UntagResourceInput) {
+		c.keyID("keyId", in.KeyId)
+		c.present("tagKeys", in.TagKeys != nil)
+		for i, k := range in.TagKeys {
+			c.length(fmt.Sprintf("tagKeys.%d.member", i+1), k, 1, 128)
+		}
+	},
+	targets: func(r *request, in *sdk.UntagResourceInput) ([]target, error) {
+		return r.oneKey("kms:UntagResource", in.KeyId, keyIDOrARN)
+	},
+	states: whenNotPending,
+	run: func(r *request, in *sdk.UntagResourceInput, on []target) (*sdk.UntagResourceOutput, error) {
+		k := on[0].key
+		k.Tags = slices.DeleteFunc(k.Tags, func(t keyrecord.Tag) bool { return slices.Contains(in.TagKeys, t.Key) })
+		return &sdk.UntagResourceOutput{}, r.writeKey(k)
+	},
+}
+
+// ListResourceTags pages, in the order in which the tags were first set.
+const tagsPage = 50
+
+var listResourceTags = &operation[sdk.ListResourceTagsInput, sdk.ListResourceTagsOutput]{
+	name:     "ListResourceTags",
+	readOnly: true,
+	validate: func(c *constraints, in *sdk.ListResourceTagsInput) {
+		c.keyID("keyId", in.KeyId)
+		c.page(in.Limit, in.Marker)
+	},
+	targets: func(r *request, in *sdk.ListResourceTagsInput) ([]target, error) {
+		return r.oneKey("kms:ListResourceTags", in.KeyId, keyIDOrARN)
+	},
+	states: inAnyState,
+	run: func(_ *request, in *sdk.ListResourceTagsInput, on []target) (*sdk.ListResourceTagsOutput, error) {
+		p, err := openPage("ListResourceTags", in.Limit, in.Marker, tagsPage, tagsPage)
+		if err != nil {
+			return nil, err
+		}
+		var after uint64
+		if p.after != "" {
+			if after, err = strconv.ParseUint(p.after, 10, 64); err != nil {
+				return nil, invalidMarker()
+			}
+		}
+		out := &sdk.ListResourceTagsOutput{Tags: []types.Tag{}}
+		var last uint64
+		for _, t := range on[0].key.Tags {
+			if t.Seq <= after {
+				continue
+			}
+			if p.full(len(out.Tags)) {
+				out.Truncated, out.NextMarker = true, p.next(strconv.FormatUint(last, 10))
+				break
+			}
+			out.Tags = append(out.Tags, types.Tag{TagKey: aws.String(t.Key), TagValue: aws.String(t.Value)})
+			last = t.Seq
+		}
+		return out, nil
+	},
+}
+
+const maxTags = 50
+
+// setTags adds tags to k, behind those that are there, or replaces their values.
+func setTags(k *keyrecord.Key, tags []types.Tag) error {
+	seen := make(map[string]bool, len(tags))
+	for _, t := range tags {
+		name, value := aws.ToString(t.TagKey), aws.ToString(t.TagValue)
+		if seen[name] {
+			return tagError("Duplicate tag keys")
+		}
+		seen[name] = true
+		if len(name) >= 4 && strings.EqualFold(name[:4], "aws:") {
+			return tagError("Tags beginning with aws: are reserved")
+		}
+		if i := slices.IndexFunc(k.Tags, func(t keyrecord.Tag) bool { return t.Key == name }); i >= 0 {
+			k.Tags[i].Value = value
+			continue
+		}
+		k.TagSeq++
+		k.Tags = append(k.Tags, keyrecord.Tag{Seq: k.TagSeq, Key: name, Value: value})
+	}
+	if len(k.Tags) > maxTags {
+		return tagError("Too many tags")
+	}
+	return nil
+}
