@@ -1,0 +1,19 @@
+// Package endpoint answers HTTP in AWS's wire protocol, so that every AWS SDK and
+// the AWS CLI can use the local cloud.
+//
+// [New] returns an http.Handler that speaks AWS JSON 1.1 and verifies AWS Signature
+// Version 4 against registered [AccessKeys]. Each access key stands for one
+// [identity.Caller]; the Region is the one that the request was signed for:
+//
+//	keys := &endpoint.AccessKeys{}
+//	id, secret := keys.Create(identity.Root("111122223333", "us-east-1"))
+//	h, err := endpoint.New(endpoint.Config{KMS: service, Keys: keys})
+//	server := httptest.NewServer(h)
+//
+// [Transport] carries requests to a handler without a network, for clients that
+// take an http.RoundTripper.
+//
+// The handler bounds the body of a request. Timeouts and limits of connections are
+// those of the http.Server that it is mounted in, which must have a
+// ReadHeaderTimeout if it can be reached by anyone else.
+package endpoint

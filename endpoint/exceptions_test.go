@@ -1,0 +1,297 @@
+package endpoint_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/aws/smithy-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealring/sealring/audit"
+	"github.com/sealring/sealring/identity"
+	"github.com/sealring/sealring/kms/kmstest"
+	"github.com/sealring/sealring/store"
+)
+
+// is reports whether err holds an E, as users of the SDK ask.
+func is[E error](err error) bool {
+	var e E
+	return errors.As(err, &e)
+}
+
+// unmodeled reports whether err holds the SDK's error for a code that the API does
+// not model.
+func unmodeled(err error) bool { return is[*smithy.GenericAPIError](err) }
+
+// exceptions has one way to each exception. <key> in the message is
+// the key's ARN.
+var exceptions = []struct {
+	code    string
+	is      func(error) bool
+	message string
+	call    func(u user, key *string) error
+}{
+	{
+		"NotFoundException", is[*types.NotFoundException], "Invalid keyId 'fake-key-id'",
+		func(u user, _ *string) error {
+			_, err := u.DescribeKey(u.ctx, &sdk.DescribeKeyInput{KeyId: aws.String("fake-key-id")})
+			return err
+		},
+	},
+	{
+		"AlreadyExistsException", is[*types.AlreadyExistsException],
+		"An alias with the name arn:aws:kms:us-east-1:111122223333:alias/site already exists",
+		func(u user, key *string) error {
+			_, err := u.CreateAlias(u.ctx, &sdk.CreateAliasInput{AliasName: aws.String("alias/site"), TargetKeyId: key})
+			return err
+		},
+	},
+	{
+		"DisabledException", is[*types.DisabledException], "<key> is disabled.",
+		func(u user, key *string) error {
+			_, err := u.DisableKey(u.ctx, &sdk.DisableKeyInput{KeyId: key})
+			require.NoError(u.t, err)
+			_, err = u.Encrypt(u.ctx, &sdk.EncryptInput{KeyId: key, Plaintext: []byte("x")})
+			return err
+		},
+	},
+	{
+		"KMSInvalidStateException", is[*types.KMSInvalidStateException], "<key> is pending deletion.",
+		func(u user, key *string) error {
+			_, err := u.ScheduleKeyDeletion(u.ctx, &sdk.ScheduleKeyDeletionInput{KeyId: key})
+			require.NoError(u.t, err)
+			_, err = u.Encrypt(u.ctx, &sdk.EncryptInput{KeyId: key, Plaintext: []byte("x")})
+			return err
+		},
+	},
+	{
+		"InvalidCiphertextException", is[*types.InvalidCiphertextException], "",
+		func(u user, key *string) error {
+			b := u.encrypt(key, "x", map[string]string{"ab": "c"})
+			_, err := u.Decrypt(u.ctx, &sdk.DecryptInput{CiphertextBlob: b, EncryptionContext: map[string]string{"a": "bc"}})
+			return err
+		},
+	},
+	{
+		"IncorrectKeyException", is[*types.IncorrectKeyException],
+		"The key ID in the request does not identify a CMK that can perform this operation.",
+		func(u user, key *string) error {
+			b := u.encrypt(key, "x", nil)
+			_, err := u.Decrypt(u.ctx, &sdk.DecryptInput{CiphertextBlob: b, KeyId: aws.String("alias/site")})
+			return err
+		},
+	},
+	{
+		"InvalidKeyUsageException", is[*types.InvalidKeyUsageException],
+		"Algorithm RSAES_OAEP_SHA_256 is incompatible with key spec SYMMETRIC_DEFAULT.",
+		func(u user, key *string) error {
+			_, err := u.Encrypt(u.ctx, &sdk.EncryptInput{
+				KeyId: key, Plaintext: []byte("x"), EncryptionAlgorithm: types.EncryptionAlgorithmSpecRsaesOaepSha256,
+			})
+			return err
+		},
+	},
+	{
+		"UnsupportedOperationException", is[*types.UnsupportedOperationException], "MultiRegion is not supported.",
+		func(u user, _ *string) error {
+			_, err := u.CreateKey(u.ctx, &sdk.CreateKeyInput{MultiRegion: aws.Bool(true)})
+			return err
+		},
+	},
+	{
+		"TagException", is[*types.TagException], "Tags beginning with aws: are reserved",
+		func(u user, key *string) error {
+			_, err := u.TagResource(u.ctx, &sdk.TagResourceInput{
+				KeyId: key, Tags: []types.Tag{{TagKey: aws.String("AWS:team"), TagValue: aws.String("x")}},
+			})
+			return err
+		},
+	},
+	{
+		"InvalidMarkerException", is[*types.InvalidMarkerException], "The marker is not valid for this listing.",
+		func(u user, _ *string) error {
+			_, err := u.ListKeys(u.ctx, &sdk.ListKeysInput{Marker: aws.String("page 2")})
+			return err
+		},
+	},
+	{
+		"InvalidAliasNameException", is[*types.InvalidAliasNameException], "alias/ is not a valid alias name",
+		func(u user, key *string) error {
+			_, err := u.CreateAlias(u.ctx, &sdk.CreateAliasInput{AliasName: aws.String("alias/"), TargetKeyId: key})
+			return err
+		},
+	},
+	{
+		"LimitExceededException", is[*types.LimitExceededException], "<key> has 50 aliases, the most that a key can have",
+		func(u user, key *string) (err error) {
+			for i := range 51 {
+				require.NoError(u.t, err)
+				_, err = u.CreateAlias(u.ctx, &sdk.CreateAliasInput{
+					AliasName: aws.String(fmt.Sprintf("%s-%d", *u.name(), i)), TargetKeyId: key,
+				})
+			}
+			return err
+		},
+	},
+	{
+		"DryRunOperationException", is[*types.DryRunOperationException],
+		"The request would have succeeded, but the DryRun option is set.",
+		func(u user, key *string) error {
+			_, err := u.Encrypt(u.ctx, &sdk.EncryptInput{KeyId: key, Plaintext: []byte("x"), DryRun: aws.Bool(true)})
+			return err
+		},
+	},
+	{
+		"InvalidArnException", is[*types.InvalidArnException], "Invalid arn arn:aws:s3:::bucket",
+		func(u user, _ *string) error {
+			_, err := u.DescribeKey(u.ctx, &sdk.DescribeKeyInput{KeyId: aws.String("arn:aws:s3:::bucket")})
+			return err
+		},
+	},
+	{
+		"ValidationException", unmodeled,
+		"1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length less than or equal to 4096",
+		func(u user, key *string) error {
+			_, err := u.Encrypt(u.ctx, &sdk.EncryptInput{KeyId: key, Plaintext: make([]byte, 4097)})
+			return err
+		},
+	},
+	{
+		"NotAuthorizedException", unmodeled, "UnknownError", // the SDK's word for a message that is not there
+		func(u user, key *string) error {
+			_, err := u.CreateAlias(u.ctx, &sdk.CreateAliasInput{AliasName: aws.String("alias/aws/s3"), TargetKeyId: key})
+			return err
+		},
+	},
+}
+
+func TestExceptions(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	for carrier, client := range map[string]*sdk.Client{
+		"Transport": s.overTransport(rootCredentials(), region),
+		"HTTP":      s.overHTTP(t, rootCredentials(), region),
+	} {
+		t.Run(carrier, func(t *testing.T) {
+			for _, e := range exceptions {
+				t.Run(e.code, func(t *testing.T) {
+					u := user{client, t, t.Context()}
+					key := u.newKey()
+					err := e.call(u, key)
+					require.True(t, e.is(err), "%T: %v", err, err)
+					requireAPIError(t, err, http.StatusBadRequest, e.code, strings.ReplaceAll(e.message, "<key>", *key))
+				})
+			}
+		})
+	}
+}
+
+// requireAPIError checks everything that the SDK says of an error which came over
+// HTTP.
+func requireAPIError(t *testing.T, err error, status int, code, message string) {
+	t.Helper()
+	var api smithy.APIError
+	require.ErrorAs(t, err, &api)
+	require.Equal(t, code, api.ErrorCode())
+	require.Equal(t, message, api.ErrorMessage())
+	var response *awshttp.ResponseError
+	require.ErrorAs(t, err, &response)
+	require.Equal(t, status, response.HTTPStatusCode())
+	require.Regexp(t, uuidPattern, response.ServiceRequestID())
+}
+
+func TestAccessDeniedReachesTheSDK(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	creds := aws.Credentials{}
+	ann := identity.Caller{Principal: "arn:aws:iam::111122223333:user/ann", Account: account}
+	creds.AccessKeyID, creds.SecretAccessKey = s.keys.Create(ann)
+	_, err := s.overHTTP(t, creds, region).DescribeKey(t.Context(), &sdk.DescribeKeyInput{KeyId: &s.key})
+	require.True(t, unmodeled(err), "%T: %v", err, err)
+	requireAPIError(t, err, http.StatusBadRequest, "AccessDeniedException",
+		"User: arn:aws:iam::111122223333:user/ann is not authorized to perform: kms:DescribeKey on resource: "+s.key+
+			" because no identity-based policy allows the kms:DescribeKey action")
+}
+
+// errPlanted is a fault whose text must not leave the process.
+var errPlanted = errors.New("planted: /var/lib/secret is on fire")
+
+// brokenStore fails every transaction while broken is set.
+type brokenStore struct {
+	store.Store
+	broken atomic.Bool
+}
+
+func (s *brokenStore) View(ctx context.Context, fn func(store.Tx) error) error {
+	if s.broken.Load() {
+		return errPlanted
+	}
+	return s.Store.View(ctx, fn)
+}
+
+func (s *brokenStore) Update(ctx context.Context, fn func(store.Tx) error) error {
+	if s.broken.Load() {
+		return errPlanted
+	}
+	return s.Store.Update(ctx, fn)
+}
+
+type brokenSink struct{}
+
+func (brokenSink) Record(context.Context, audit.Event) error { return errPlanted }
+
+func TestFaultsBehindTheEndpoint(t *testing.T) {
+	t.Parallel()
+	broken := &brokenStore{Store: store.NewMemory()}
+	faults := map[string]*site{
+		"store": newSite(t, &kmstest.Options{Store: broken}),
+		"audit": newSite(t, &kmstest.Options{Audit: brokenSink{}}),
+	}
+	broken.broken.Store(true)
+	const message = "The request was rejected because an internal exception occurred. The request can be retried."
+	for name, s := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := s.overHTTP(t, rootCredentials(), region).DescribeKey(t.Context(), &sdk.DescribeKeyInput{KeyId: &s.key})
+			require.True(t, is[*types.KMSInternalException](err), "%T: %v", err, err)
+			requireAPIError(t, err, http.StatusInternalServerError, "KMSInternalException", message)
+			require.NotContains(t, err.Error(), "planted")
+
+			a := s.post(t, "CreateKey", "{}")
+			requireError(t, a, http.StatusInternalServerError, "KMSInternalException", message)
+		})
+	}
+}
+
+// TestSDKRetries sees the SDK take a fault of the service for what it is: one that
+// is worth another attempt.
+func TestSDKRetries(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]error{"throttled": kmstest.Throttled(), "outage": kmstest.Outage()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, nil)
+			s.FailTimes("DescribeKey", 1, fault)
+			client := s.overTransport(rootCredentials(), region)
+			_, err := client.DescribeKey(t.Context(), &sdk.DescribeKeyInput{KeyId: &s.key}, func(o *sdk.Options) {
+				o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
+					r.MaxAttempts = 2
+					r.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+				})
+			})
+			require.NoError(t, err)
+			require.Len(t, s.Events(), 2)
+		})
+	}
+}

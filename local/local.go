@@ -1,0 +1,111 @@
+// Package local is a whole local cloud in one object.
+//
+//	cloud, err := local.New(nil)
+//	client := cloud.SDK("eu-west-1") // *kms.Client of aws-sdk-go-v2, in process
+//	key, err := client.CreateKey(ctx, &kms.CreateKeyInput{})
+//
+// Everything in it is real: the cryptography, the key states, the errors. What is
+// built now is AWS KMS, in memory: it is gone when the process ends. Requests are
+// made as the account's root user, who may do everything.
+package local
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+
+	"github.com/sealring/sealring/audit"
+	"github.com/sealring/sealring/endpoint"
+	"github.com/sealring/sealring/identity"
+	"github.com/sealring/sealring/kms"
+)
+
+// Options changes what [New] makes. nil Options and the zero value of each field
+// mean the default.
+type Options struct {
+	// Account is the account of the root user: 111122223333.
+	Account string
+	// Audit takes a record of each request: a ring in memory that [Cloud.Events]
+	// reads.
+	Audit audit.Sink
+}
+
+// Cloud is a local cloud. It is safe for concurrent use.
+type Cloud struct {
+	account string
+	kms     *kms.Service
+	ring    *audit.Ring // nil if the events go elsewhere
+	keys    *endpoint.AccessKeys
+	handler *endpoint.Handler
+	root    aws.Credentials // of the account's root user
+}
+
+// New returns a cloud in memory.
+func New(o *Options) (*Cloud, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	c := &Cloud{account: o.Account, keys: &endpoint.AccessKeys{}}
+	if c.account == "" {
+		c.account = identity.DefaultAccount
+	}
+	sink := o.Audit
+	if sink == nil {
+		c.ring = &audit.Ring{}
+		sink = c.ring
+	}
+	var err error
+	if c.kms, err = kms.New(context.Background(), kms.Config{Audit: sink}); err != nil {
+		return nil, err
+	}
+	if c.handler, err = endpoint.New(endpoint.Config{KMS: c.kms, Keys: c.keys}); err != nil {
+		return nil, err
+	}
+	c.root = c.AccessKey(identity.Root(c.account, identity.DefaultRegion))
+	return c, nil
+}
+
+// SDK returns a *kms.Client of aws-sdk-go-v2 that acts in the Region as the
+// account's root user. Its requests are answered in process.
+func (c *Cloud) SDK(region string) *sdk.Client { return c.kms.SDK(identity.Root(c.account, region)) }
+
+// KMS returns the engine, for direct clients and other callers.
+func (c *Cloud) KMS() *kms.Service { return c.kms }
+
+// Handler returns the cloud as an http.Handler in AWS's wire protocol. Requests
+// have to be signed with an access key of [Cloud.AccessKey].
+func (c *Cloud) Handler() http.Handler { return c.handler }
+
+// AccessKey makes an access key whose requests to [Cloud.Handler] are made by the
+// caller.
+func (c *Cloud) AccessKey(caller identity.Caller) aws.Credentials {
+	id, secret := c.keys.Create(caller)
+	return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, Source: "sealring", AccountID: caller.Account}
+}
+
+// AWSConfig returns an aws.Config for the Region whose requests, of any service's
+// client, are signed by the account's root user and answered by [Cloud.Handler] in
+// process. None of them can reach a network.
+func (c *Cloud) AWSConfig(region string) aws.Config {
+	return aws.Config{
+		Region: region,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return c.root, nil
+		}),
+		HTTPClient: &http.Client{Transport: endpoint.Transport(c.handler)},
+	}
+}
+
+// Events returns the newest audit records, oldest first, or none if Options.Audit
+// takes them.
+func (c *Cloud) Events() []audit.Event {
+	if c.ring == nil {
+		return nil
+	}
+	return c.ring.Events()
+}
+
+// Close releases the cloud. Requests fail afterwards.
+func (c *Cloud) Close() error { return c.kms.Close() }
