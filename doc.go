@@ -1,0 +1,44 @@
+// Package sealring is the map of the house; there is no code in it.
+//
+// sealring is envelope encryption with the semantics of AWS KMS, in two halves that
+// meet in one small interface. One half encrypts data in the client, in AWS's own
+// formats; the other is a local KMS that behaves as AWS's does. Either works
+// without the other, and both work against AWS.
+//
+// # Which package for which task
+//
+//	encrypt or decrypt messages and streams    envelope
+//	hold wrapping keys in memory               keyring (RawAES, RawRSA, Multi)
+//	wrap data keys with KMS                    keyring/awskms
+//	test code that uses KMS                    kms/kmstest
+//	run a KMS inside a program                 local, or kms for every detail
+//	serve it to other SDKs and the AWS CLI     endpoint
+//	know who called and what was answered      identity, audit
+//	keep the keys of a local KMS               store
+//	test a keyring or a store of your own      keyring/keyringtest, store/storetest
+//
+// # The floors
+//
+// Imports only go down.
+//
+//	floor 4   local                one object that holds a whole local cloud
+//	          endpoint             HTTP in AWS's wire protocol
+//	floor 2   envelope             AWS Encryption SDK messages
+//	          kms, kms/kmstest     the local KMS engine
+//	floor 1   keyring, …/awskms    keyrings, materials, managers
+//	          store                transactions in memory, sealing
+//	          identity, audit      who calls; what was recorded
+//	floor 0   internal/…           mechanism
+//
+// Packages envelope, keyring, store, identity and audit need the standard library
+// only; the AWS SDK is compiled by those that name its types: kms, keyring/awskms,
+// endpoint and local.
+//
+// # Compatibility
+//
+// Messages of package envelope are those of the AWS Encryption SDK and will be
+// readable for ever. What this module itself defines (ciphertext blobs of the local
+// KMS, records in a store) carries a version, and every version that a release has
+// written can be read by later ones; docs/formats.md has the bytes. Until version 1
+// the Go API may still change between minor releases; CHANGELOG.md says how.
+package sealring
