@@ -61,6 +61,8 @@ func (c *constraints) present(path string, there bool) bool {
 // length bounds a string's characters.
 func (c *constraints) length(path, v string, least, most int) {
 	switch n := utf8.RuneCountInString(v); {
+	case !utf8.ValidString(v): // two such keys could become one where they are stored
+		c.fail("", path, "be valid UTF-8")
 	case n < least:
 		c.fail(quoted(v), path, fmt.Sprintf("have length greater than or equal to %d", least))
 	case n > most:

@@ -10,6 +10,8 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sealring/sealring/kms/kmstest"
 )
 
 // one is the message of a request with one member out of bounds.
@@ -261,4 +263,44 @@ func TestUnsupportedMembers(t *testing.T) {
 		succeeds(t, f.api, &sdk.CreateKeyInput{MultiRegion: aws.Bool(false), Origin: types.OriginTypeAwsKms})
 		succeeds(t, f.api, &sdk.DescribeKeyInput{KeyId: &f.id, GrantTokens: []string{}})
 	})
+}
+
+// TestEncryptionContextPairs has pairs that no request over the wire, or none that
+// AWS takes, could hold, and the largest context that is taken.
+func TestEncryptionContextPairs(t *testing.T) {
+	t.Parallel()
+	want := one(hidden("encryptionContext", "keys and values of at least one character"))
+	each(t, func(t *testing.T, f *fixture) {
+		for _, pairs := range []map[string]string{{"": "v"}, {"k": ""}, {"k": "\xff"}, {"\xff": "v"}, {"k": "v", "x": ""}} {
+			refused(t, f.api, &sdk.EncryptInput{KeyId: &f.id, Plaintext: []byte("x"), EncryptionContext: pairs}, "ValidationException", want)
+			refused(t, f.api, &sdk.DecryptInput{CiphertextBlob: []byte("x"), EncryptionContext: pairs}, "ValidationException", want)
+		}
+		full := map[string]string{"k": strings.Repeat("v", 8191)}
+		succeeds(t, f.api, &sdk.DecryptInput{CiphertextBlob: f.plant(t, "secret", full), EncryptionContext: full})
+	})
+}
+
+func TestTextIsUTF8(t *testing.T) {
+	t.Parallel()
+	cloud := kmstest.New(t, nil)
+	key := cloud.Seed(kmstest.Key{})
+	client := cloud.Client(cloud.Root())
+	bad := "caf\xe9"
+	_, err := client.UpdateKeyDescription(t.Context(), &sdk.UpdateKeyDescriptionInput{KeyId: &key, Description: &bad})
+	require.ErrorContains(t, err, "Value at 'description' failed to satisfy constraint: Member must be valid UTF-8")
+	_, err = client.TagResource(t.Context(), &sdk.TagResourceInput{KeyId: &key, Tags: []types.Tag{{TagKey: &bad, TagValue: &bad}}})
+	require.ErrorContains(t, err, "'tags.1.member.tagKey' failed to satisfy constraint: Member must be valid UTF-8")
+}
+
+func TestMarkerWithLineBreaksIsRefused(t *testing.T) {
+	t.Parallel()
+	cloud := kmstest.New(t, &kmstest.Options{Keys: []kmstest.Key{{Alias: "alias/a"}, {Alias: "alias/b"}}})
+	client := cloud.Client(cloud.Root())
+	one := int32(1)
+	first, err := client.ListKeys(t.Context(), &sdk.ListKeysInput{Limit: &one})
+	require.NoError(t, err)
+	broken := *first.NextMarker + "\r\n"
+	_, err = client.ListKeys(t.Context(), &sdk.ListKeysInput{Marker: &broken})
+	var invalid *types.InvalidMarkerException
+	require.ErrorAs(t, err, &invalid)
 }

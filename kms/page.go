@@ -28,7 +28,7 @@ func openPage(listing string, limit *int32, marker *string, size, most int) (pag
 	if marker != nil {
 		b, err := base64.RawURLEncoding.Strict().DecodeString(*marker)
 		after, ok := strings.CutPrefix(string(b), listing+"\x00")
-		if err != nil || !ok || after == "" {
+		if err != nil || !ok || after == "" || strings.ContainsAny(*marker, "\r\n") { // which the decoder skips
 			return page{}, invalidMarker()
 		}
 		p.after = after

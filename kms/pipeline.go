@@ -79,7 +79,7 @@ type request struct {
 
 // maxAttempts bounds how often a request whose decision other writers have
 // overtaken is decided again.
-const maxAttempts = 16
+const maxAttempts = 64
 
 func (s *Service) newRequest(op anyOperation, caller identity.Caller) *request {
 	r := &request{service: s, op: op, caller: caller, now: s.now().UTC().Truncate(time.Millisecond), id: uuid.New()}
