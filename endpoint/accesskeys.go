@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 
@@ -42,6 +43,13 @@ func (k *AccessKeys) Add(id, secret string, c identity.Caller) error {
 	}
 	k.set(id, accessKey{secret, c})
 	return nil
+}
+
+// Format prints the number of keys only, whatever the verb.
+func (k *AccessKeys) Format(f fmt.State, _ rune) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	fmt.Fprintf(f, "endpoint.AccessKeys{%d keys}", len(k.keys))
 }
 
 // Remove takes an access key back. Requests signed with it are refused from now on.

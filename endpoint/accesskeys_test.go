@@ -1,6 +1,7 @@
 package endpoint_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -100,4 +101,15 @@ func TestAccessKeysAtOnce(t *testing.T) {
 		}()
 	}
 	wg.Wait()
+}
+
+func TestPrintingAccessKeysShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	keys := &endpoint.AccessKeys{}
+	_, secret := keys.Create(identity.Root("111122223333", "us-east-1"))
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		text := fmt.Sprintf(verb, keys)
+		require.Equal(t, "endpoint.AccessKeys{1 keys}", text)
+		require.NotContains(t, text, secret)
+	}
 }

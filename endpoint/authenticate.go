@@ -57,10 +57,14 @@ func describe(c identity.Caller, r *http.Request) identity.Caller {
 	return c
 }
 
-// checkLocal refuses what a web page could send to a development endpoint: a
-// request for a name that was pointed at this machine, one that a browser marks
-// with its origin, or one whose content type needs no preflight.
+// checkLocal refuses what comes from another machine to a development endpoint, and
+// what a web page could send: a request for a name that was pointed at this machine,
+// one that a browser marks with its origin, or one whose content type needs no
+// preflight.
 func checkLocal(r *http.Request) error {
+	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && !from.Addr().Unmap().IsLoopback() {
+		return clientError("AccessDeniedException", "The development endpoint answers requests from this machine only.")
+	}
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h

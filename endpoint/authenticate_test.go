@@ -121,7 +121,7 @@ func TestRefusedSignatures(t *testing.T) {
 		},
 		"operation repeated": {
 			after: func(r *http.Request) { r.Header.Add("X-Amz-Target", "TrentService.ListKeys") },
-			code:  "InvalidSignatureException", text: mismatch,
+			code:  "UnknownOperationException",
 		},
 		"operation not signed": {
 			before: func(r *http.Request) { r.Header.Del("X-Amz-Target") },

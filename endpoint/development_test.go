@@ -203,3 +203,23 @@ func TestDevelopmentWithoutKeys(t *testing.T) {
 	s.handler = h
 	require.Equal(t, http.StatusOK, s.post(t, "ListKeys", "").status)
 }
+
+func TestDevelopmentRefusesOtherMachines(t *testing.T) {
+	t.Parallel()
+	s := makeSite(t, nil, true)
+	for from, admitted := range map[string]bool{
+		"127.0.0.1:50000": true, "[::1]:50000": true, "[::ffff:127.0.0.1]:50000": true,
+		"":                  true, // no network: Transport
+		"203.0.113.9:50000": false, "10.0.0.1:50000": false, "[2001:db8::1]:50000": false, "[fe80::1%eth0]:1": false,
+	} {
+		r := newRequest("ListKeys", "{}")
+		sign(t, r, "{}", signature{})
+		r.RemoteAddr = from
+		a := s.do(r)
+		if admitted {
+			require.Equal(t, http.StatusOK, a.status, from)
+			continue
+		}
+		requireError(t, a, http.StatusBadRequest, "AccessDeniedException", "The development endpoint answers requests from this machine only.")
+	}
+}

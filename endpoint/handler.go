@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -60,6 +61,9 @@ func New(c Config) (*Handler, error) {
 	}
 	return &Handler{kms: c.KMS, keys: c.Keys, insecure: c.InsecureAnySignature, decoy: rand.Text()}, nil
 }
+
+// Format prints nothing of the handler, whatever the verb.
+func (h *Handler) Format(f fmt.State, _ rune) { fmt.Fprint(f, "endpoint.Handler{}") }
 
 // ServeHTTP answers one request. Errors have the bodies and statuses of AWS.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -126,7 +130,7 @@ func (h *Handler) serve(r *http.Request) (out any, emptyBody bool, requestID str
 // route finds the operation that a request is for.
 func route(r *http.Request) (kms.Operation, error) {
 	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "TrentService.")
-	if r.Method != http.MethodPost || r.URL.Path != "/" || !ok {
+	if len(r.Header["X-Amz-Target"]) != 1 || r.Method != http.MethodPost || r.URL.Path != "/" || !ok {
 		return kms.Operation{}, clientError("UnknownOperationException", "")
 	}
 	op, ok := kms.LookupOperation(name)

@@ -99,6 +99,7 @@ func newRequest(operation, body string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:4566/", strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	r.Header.Set("X-Amz-Target", "TrentService."+operation)
+	r.RemoteAddr = "127.0.0.1:50000"
 	return r
 }
 

@@ -165,12 +165,25 @@ func decryptionMaterials(ctx context.Context, m keyring.Manager, h *Header, o *D
 		err = fmt.Errorf("envelope: %w: of %v, the message's is %v", keyring.ErrMaterials, materials.Suite(), h.Suite)
 	case materials.Complete() != nil:
 		err = fmt.Errorf("envelope: %w", materials.Complete())
+	case !holds(materials.Context(), o.Context):
+		err = fmt.Errorf("envelope: %w: the manager's materials lack the required pairs", keyring.ErrEncryptionContext)
 	}
 	if err != nil {
 		materials.Destroy()
 		return nil, err
 	}
 	return materials, nil
+}
+
+// holds reports whether every required pair is in context. The manager has compared
+// them; that it has is not left to it.
+func holds(context, required keyring.EncryptionContext) bool {
+	for k, want := range required {
+		if have, ok := context[k]; !ok || have != want {
+			return false
+		}
+	}
+	return true
 }
 
 // authenticate derives the keys and verifies first the commitment, then the tag.
@@ -250,10 +263,10 @@ func (o *opener) nextFinal() (piece, error) {
 		return piece{}, ErrAuth
 	}
 	n := binary.BigEndian.Uint32(b[finalStart-4:])
-	if n > o.header.FrameLength {
+	if int64(n) > int64(o.frames.length) {
 		return piece{}, &FormatError{
 			Offset: o.offset + finalStart - 4, Field: "final frame length", kind: ErrMalformed,
-			Reason: fmt.Sprintf("%d exceeds the frame length %d", n, o.header.FrameLength),
+			Reason: fmt.Sprintf("%d exceeds the frame length %d", n, o.frames.length),
 		}
 	}
 	_, err = o.in.peek(finalOverhead + int(n))

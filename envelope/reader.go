@@ -46,6 +46,11 @@ func NewReader(ctx context.Context, src io.Reader, m keyring.Manager, o *Decrypt
 	return &Reader{ctx: ctx, op: op}, nil
 }
 
+// Format prints the suite only, whatever the verb: a Reader holds plaintext.
+func (r *Reader) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "envelope.Reader{%v}", r.op.header.Suite)
+}
+
 // Header returns the message's header. It is authentic; that it is signed too
 // is known only at the end of the message. It is shared by all calls.
 func (r *Reader) Header() *Header { return r.op.header }

@@ -57,6 +57,9 @@ func NewWriter(ctx context.Context, dst io.Writer, m keyring.Manager, o *Encrypt
 	return w, nil
 }
 
+// Format prints the suite only, whatever the verb: a Writer holds plaintext.
+func (w *Writer) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "envelope.Writer{%v}", w.s.header.Suite) }
+
 // EncryptedSize returns the exact length in bytes of the whole message, header
 // included, if n bytes of plaintext are written in all. The error is [ErrLimit]
 // if so many do not fit.

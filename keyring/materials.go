@@ -23,8 +23,13 @@ type common struct {
 	destroyed  bool
 }
 
-// Suite returns the algorithm suite.
-func (m *common) Suite() Suite { return Suite(m.suite.ID) }
+// Suite returns the algorithm suite, 0 for materials that no constructor has made.
+func (m *common) Suite() Suite {
+	if m.suite == nil {
+		return 0
+	}
+	return Suite(m.suite.ID)
+}
 
 // Context returns a copy of the whole encryption context, the public key of a
 // signed suite included.
@@ -58,8 +63,8 @@ func (m *common) SetDataKey(key []byte) error {
 	if m.destroyed {
 		return fmt.Errorf("%w: the data key has been destroyed", ErrMaterials)
 	}
-	if len(key) != m.suite.KeyLen {
-		return fmt.Errorf("%w: data key of %d bytes, the suite takes %d", ErrMaterials, len(key), m.suite.KeyLen)
+	if n := m.Suite().DataKeyLen(); n == 0 || len(key) != n {
+		return fmt.Errorf("%w: data key of %d bytes, the suite takes %d", ErrMaterials, len(key), n)
 	}
 	m.dataKey = bytes.Clone(key)
 	return nil

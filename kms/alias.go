@@ -74,11 +74,11 @@ var updateAlias = &operation[sdk.UpdateAliasInput, sdk.UpdateAliasOutput]{
 	},
 	states: whenNotPending,
 	run: func(r *request, in *sdk.UpdateAliasInput, on []target) (*sdk.UpdateAliasOutput, error) {
-		a, old, err := r.existingAlias(*in.AliasName)
+		a, err := r.readAlias(r.caller.Account, *in.AliasName)
 		if err != nil {
 			return nil, err
 		}
-		if k := on[1].key; k.ID != old.ID {
+		if k, old := on[1].key, on[2].key; k.ID != old.ID {
 			removeAlias(old, a.Name)
 			if err := r.writeKey(old); err != nil {
 				return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sealring/sealring/internal/arn"
 	"github.com/sealring/sealring/internal/keyrecord"
 )
 
@@ -48,7 +49,7 @@ func FuzzParseBlob(f *testing.F) {
 		header := blobMagic + "\x01" + p.account + p.keyID + string(id) + string(p.salt)
 		require.Equal(t, string(b), header+string(p.ciphertext))
 		require.Equal(t, header, string(p.header))
-		require.True(t, isAccount(p.account))
+		require.True(t, arn.IsAccount(p.account))
 		require.True(t, isKeyID(p.keyID))
 		if plaintext, _, ok := p.open(key, map[string]string{"a": "b"}); ok {
 			require.Equal(t, "secret", string(plaintext)) // of the seeds: nobody can make another one

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/sealring/sealring/internal/arn"
 	"github.com/sealring/sealring/internal/keyrecord"
 )
 
@@ -67,7 +68,7 @@ func parseBlob(b []byte) (blob, bool) {
 		salt:       b[86:blobHeader],
 		ciphertext: b[blobHeader:],
 	}
-	return p, isAccount(p.account) && isKeyID(p.keyID)
+	return p, arn.IsAccount(p.account) && isKeyID(p.keyID)
 }
 
 // seal encrypts plaintext under k's current material.

@@ -30,11 +30,26 @@ func (c *constraints) err() error {
 	return c.refused
 }
 
+// maxFailures bounds how many failures one answer names, and maxQuoted how much of a
+// value it repeats: a request must not be able to make a longer answer of itself.
+const (
+	maxFailures = 10
+	maxQuoted   = 1024
+)
+
 func (c *constraints) fail(value, path, rule string) {
+	if len(c.failures) == maxFailures {
+		return
+	}
 	c.failures = append(c.failures, fmt.Sprintf("Value %sat '%s' failed to satisfy constraint: Member must %s", value, path, rule))
 }
 
-func quoted(v string) string { return "'" + v + "' " }
+func quoted(v string) string {
+	if len(v) > maxQuoted {
+		v = strings.ToValidUTF8(v[:maxQuoted], "") + "..."
+	}
+	return "'" + v + "' "
+}
 
 // reject answers with err unless a member breaks its own constraints or another
 // rejection came first.

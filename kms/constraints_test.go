@@ -23,7 +23,12 @@ func null(path string) string {
 
 // bound is the message of a value that is not in its bounds, blank that of the empty
 // string, and hidden that of bytes, which are not repeated.
-func bound(value, path, rule string) string { return outside("'"+value+"' ", path, rule) }
+func bound(value, path, rule string) string {
+	if len(value) > 1024 { // an answer does not repeat all of a long value
+		value = value[:1024] + "..."
+	}
+	return outside("'"+value+"' ", path, rule)
+}
 
 func blank(path, rule string) string { return bound("", path, rule) }
 

@@ -38,33 +38,13 @@ func isKeyID(s string) bool {
 	return true
 }
 
-// isAccount reports whether s has the form of an account id, 12 digits.
-func isAccount(s string) bool {
-	for _, c := range []byte(s) {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return len(s) == accountLen
-}
-
-// isRegion reports whether s has the form of a Region's name, such as "eu-west-1".
-func isRegion(s string) bool {
-	for _, c := range []byte(s) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && c != '-' {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 32
-}
-
 // resolve finds the key that an identifier names, in the caller's Region and, for
 // anything but an ARN, account.
 func (r *request) resolve(id string, f forms) (*keyrecord.Key, error) {
 	account, region := r.caller.Account, r.caller.Region
 	if strings.HasPrefix(id, "arn:") {
 		a, kind, name, ok := arn.KMSKey(id)
-		if !ok || a.Partition != arn.Partition(a.Region) || !isAccount(a.Account) {
+		if !ok || a.Partition != arn.Partition(a.Region) || !arn.IsAccount(a.Account) {
 			return nil, invalidARN("Invalid arn %s", id)
 		}
 		if a.Region != region {

@@ -3,6 +3,7 @@ package kms
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/sealring/sealring/audit"
 	"github.com/sealring/sealring/identity"
+	"github.com/sealring/sealring/internal/arn"
 	"github.com/sealring/sealring/internal/keyrecord"
 	"github.com/sealring/sealring/internal/uuid"
 	"github.com/sealring/sealring/store"
@@ -77,9 +79,9 @@ type request struct {
 	draft   *store.Draft // of the attempt in progress
 }
 
-// maxAttempts bounds how often a request whose decision other writers have
-// overtaken is decided again.
-const maxAttempts = 64
+// maxAttempts bounds how often a request is decided again that other writers have
+// overtaken. Within one service once is enough.
+const maxAttempts = 8
 
 func (s *Service) newRequest(op anyOperation, caller identity.Caller) *request {
 	r := &request{service: s, op: op, caller: caller, now: s.now().UTC().Truncate(time.Millisecond), id: uuid.New()}
@@ -106,30 +108,63 @@ func (r *request) serve(ctx context.Context, in any) (any, error) {
 	if err := r.admit(ctx); err != nil {
 		return nil, r.refuse(ctx, err)
 	}
-	for attempt := range maxAttempts {
-		if attempt == 1 {
-			// Overtaken once: those who were queue up, or they would go on
-			// overtaking each other.
-			select {
-			case r.service.overtaken <- struct{}{}:
-				defer func() { <-r.service.overtaken }()
-			case <-ctx.Done():
-				return nil, r.takeBack(ctx, ctx.Err())
-			}
+	out, err := r.decide(ctx, in)
+	switch {
+	case err != nil:
+		return nil, r.refuse(ctx, err)
+	case !r.draft.Writes():
+		if err := r.record(ctx, nil); err != nil {
+			return nil, fault(ctx, err)
 		}
+		return out, nil
+	}
+	leave, err := r.service.gate.enter(ctx, 1)
+	if err != nil {
+		return nil, r.refuse(ctx, err)
+	}
+	err = r.apply(ctx)
+	leave()
+	switch {
+	case err == nil:
+		return out, nil
+	case errors.Is(err, store.ErrConflict):
+		return r.again(ctx, in)
+	}
+	return nil, err
+}
+
+// apply records the decision and commits its draft. The error is
+// [store.ErrConflict] alone if another writer was faster; the record is then wrong,
+// and a later one under the same event id says what became of the request.
+func (r *request) apply(ctx context.Context) error {
+	if err := r.record(ctx, nil); err != nil {
+		return fault(ctx, err)
+	}
+	err := r.draft.Commit(ctx, r.service.store)
+	if err == nil || errors.Is(err, store.ErrConflict) {
+		return err
+	}
+	return r.takeBack(ctx, err)
+}
+
+// again takes a request that was overtaken through the pipeline once more, while no
+// other request of the service commits.
+func (r *request) again(ctx context.Context, in any) (any, error) {
+	leave, err := r.service.gate.enter(ctx, gateWidth)
+	if err != nil {
+		return nil, r.takeBack(ctx, err)
+	}
+	defer leave()
+	for range maxAttempts {
 		out, err := r.decide(ctx, in)
 		if err != nil {
 			return nil, r.refuse(ctx, err)
 		}
-		if err := r.record(ctx, nil); err != nil {
-			return nil, fault(ctx, err)
-		}
-		err = r.draft.Commit(ctx, r.service.store)
-		if err == nil {
+		if err = r.apply(ctx); err == nil {
 			return out, nil
 		}
 		if !errors.Is(err, store.ErrConflict) {
-			return nil, r.takeBack(ctx, err)
+			return nil, err
 		}
 	}
 	return nil, r.takeBack(ctx, store.ErrConflict)
@@ -138,7 +173,7 @@ func (r *request) serve(ctx context.Context, in any) (any, error) {
 // admit checks that the caller is one that keys can belong to and asks the
 // service's gate, if it has one.
 func (r *request) admit(ctx context.Context) error {
-	if c := r.caller; !c.Anonymous() && (!isAccount(c.Account) || !isRegion(c.Region)) {
+	if c := r.caller; !c.Anonymous() && (!arn.IsAccount(c.Account) || !arn.IsRegion(c.Region)) {
 		return validation("The request is not made in a valid account and Region.")
 	}
 	if r.service.admit == nil {
@@ -163,15 +198,15 @@ func (r *request) decide(ctx context.Context, in any) (out any, err error) {
 
 func (o *operation[I, O]) decide(r *request, input any) (any, error) {
 	in := input.(*I)
-	if o.context != nil {
-		r.event.EncryptionContext = o.context(in)
-	}
 	var c constraints
 	if o.validate != nil {
 		o.validate(&c, in)
 	}
 	if err := c.err(); err != nil {
 		return nil, err
+	}
+	if o.context != nil { // bounded now: events are kept
+		r.event.EncryptionContext = o.context(in)
 	}
 	targets, err := o.resolve(r, in)
 	if err != nil {
@@ -260,6 +295,12 @@ func auditIdentity(c identity.Caller) audit.Identity {
 		id = audit.Identity{Type: "Anonymous"}
 	case c.Root():
 		id.Type = "Root"
+	case strings.Contains(c.Principal, ":assumed-role/"):
+		id.Type = "AssumedRole"
+	case strings.Contains(c.Principal, ":role/"):
+		id.Type = "Role"
+	case strings.Contains(c.Principal, ":federated-user/"):
+		id.Type = "FederatedUser"
 	}
 	return id
 }

@@ -9,6 +9,7 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -85,8 +86,8 @@ func (p *inProcess) HandleFinalize(ctx context.Context, _ middleware.FinalizeInp
 // HTTP, so that its retries and its users find the status and the request id.
 func responseError(err error, requestID string) error {
 	status := StatusCode(err)
-	if status == 0 {
-		return err
+	if status == 0 { // a context that has ended, which the SDK's transport reports so
+		return &smithy.CanceledError{Err: err}
 	}
 	response := &http.Response{
 		StatusCode: status,

@@ -17,7 +17,7 @@ import (
 type Config struct {
 	// Store holds the keys. nil means a new store in memory. It is sealed under
 	// RootKey unless it is a [*store.Sealed] already. Several services may share one
-	// store.
+	// store under one root key; closing one of them closes it for all.
 	Store store.Store
 
 	// RootKey unlocks the store. nil is allowed only for a store in memory, whose
@@ -45,14 +45,14 @@ type Service struct {
 	now   func() time.Time
 	admit func(ctx context.Context, operation string, c identity.Caller) error
 
-	overtaken chan struct{} // holds a token while a request is decided again
+	gate commitGate
 }
 
 // New returns a service. It reads the store's seal, or writes it if the store is
 // empty, so it may call the root keyring. A durable store without a RootKey is
 // refused.
 func New(ctx context.Context, c Config) (*Service, error) {
-	s := &Service{audit: c.Audit, now: c.Now, admit: c.Admit, overtaken: make(chan struct{}, 1)}
+	s := &Service{audit: c.Audit, now: c.Now, admit: c.Admit, gate: newCommitGate()}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -119,9 +119,9 @@ func setTags(k *keyrecord.Key, tags []types.Tag) error {
 		}
 		k.TagSeq++
 		k.Tags = append(k.Tags, keyrecord.Tag{Seq: k.TagSeq, Key: name, Value: value})
-	}
-	if len(k.Tags) > maxTags {
-		return tagError("Too many tags")
+		if len(k.Tags) > maxTags {
+			return tagError("Too many tags")
+		}
 	}
 	return nil
 }

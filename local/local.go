@@ -11,6 +11,8 @@ package local
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,6 +21,7 @@ import (
 	"github.com/sealring/sealring/audit"
 	"github.com/sealring/sealring/endpoint"
 	"github.com/sealring/sealring/identity"
+	"github.com/sealring/sealring/internal/arn"
 	"github.com/sealring/sealring/kms"
 )
 
@@ -51,6 +54,9 @@ func New(o *Options) (*Cloud, error) {
 	if c.account == "" {
 		c.account = identity.DefaultAccount
 	}
+	if !arn.IsAccount(c.account) {
+		return nil, errors.New("local: an account is 12 digits")
+	}
 	sink := o.Audit
 	if sink == nil {
 		c.ring = &audit.Ring{}
@@ -66,6 +72,9 @@ func New(o *Options) (*Cloud, error) {
 	c.root = c.AccessKey(identity.Root(c.account, identity.DefaultRegion))
 	return c, nil
 }
+
+// Format prints the account only, whatever the verb: a Cloud holds credentials.
+func (c *Cloud) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "local.Cloud{%s}", c.account) }
 
 // SDK returns a *kms.Client of aws-sdk-go-v2 that acts in the Region as the
 // account's root user. Its requests are answered in process.

@@ -3,6 +3,7 @@ package local_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -124,4 +125,23 @@ func TestClosedCloudFails(t *testing.T) {
 	_, err = direct.ListKeys(t.Context(), nil)
 	var internal *types.KMSInternalException
 	require.True(t, errors.As(err, &internal), "%v", err)
+}
+
+func TestAccountIsChecked(t *testing.T) {
+	t.Parallel()
+	_, err := local.New(&local.Options{Account: "abc"})
+	require.ErrorContains(t, err, "12 digits")
+}
+
+func TestPrintingACloudShowsNoCredentials(t *testing.T) {
+	t.Parallel()
+	cloud := newCloud(t, nil)
+	credentials, err := cloud.AWSConfig("eu-west-1").Credentials.Retrieve(t.Context())
+	require.NoError(t, err)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		for _, v := range []any{cloud, cloud.Handler()} {
+			require.NotContains(t, fmt.Sprintf(verb, v), credentials.SecretAccessKey)
+		}
+		require.Equal(t, "local.Cloud{111122223333}", fmt.Sprintf(verb, cloud))
+	}
 }

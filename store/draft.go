@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -14,7 +15,7 @@ import (
 // remembers what was read and holds what is to be written; [Draft.Commit] writes
 // only if every value read is still the same.
 //
-// A draft's methods are those of [Tx] without Revision. Get, Put, Delete and Scan
+// A draft has the methods of [Tx] without Revision; Put and Delete cannot fail. They
 // may be called only while the View of its snapshot runs. It is not safe for
 // concurrent use.
 type Draft struct {
@@ -26,6 +27,11 @@ type Draft struct {
 // NewDraft returns an empty draft that reads through tx, the transaction of a View.
 func NewDraft(tx Tx) *Draft {
 	return &Draft{tx: tx, reads: map[string][]byte{}, writes: map[string][]byte{}}
+}
+
+// Format prints how much was read and written only, whatever the verb.
+func (d *Draft) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "store.Draft{%d read, %d written}", len(d.reads), len(d.writes))
 }
 
 // Get returns the value of key in the snapshot as the draft's writes would leave

@@ -59,3 +59,23 @@ func KMSKey(s string) (a ARN, kind, id string, ok bool) {
 	}
 	return a, kind, id, true
 }
+
+// IsAccount reports whether s has the form of an account id, 12 digits.
+func IsAccount(s string) bool {
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(s) == 12
+}
+
+// IsRegion reports whether s has the form of a Region's name, such as "eu-west-1".
+func IsRegion(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && c != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 32
+}

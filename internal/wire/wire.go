@@ -61,22 +61,6 @@ func (r *Reader) Uint16() uint16 {
 	return 0
 }
 
-// Uint32 takes four bytes.
-func (r *Reader) Uint32() uint32 {
-	if b := r.Bytes(4); b != nil {
-		return binary.BigEndian.Uint32(b)
-	}
-	return 0
-}
-
-// Uint64 takes eight bytes.
-func (r *Reader) Uint64() uint64 {
-	if b := r.Bytes(8); b != nil {
-		return binary.BigEndian.Uint64(b)
-	}
-	return 0
-}
-
 // Field16 takes a two-byte length and that many bytes.
 func (r *Reader) Field16() []byte { return r.Bytes(int(r.Uint16())) }
 

@@ -12,11 +12,9 @@ import (
 
 func TestReaderTakesFieldsInOrder(t *testing.T) {
 	t.Parallel()
-	r := wire.NewReader([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 2, 'h', 'i', 0, 0, 'x'})
+	r := wire.NewReader([]byte{1, 2, 3, 0, 2, 'h', 'i', 0, 0, 'x'})
 	require.Equal(t, uint8(1), r.Uint8())
 	require.Equal(t, uint16(0x0203), r.Uint16())
-	require.Equal(t, uint32(0x04050607), r.Uint32())
-	require.Equal(t, uint64(0x08090a0b0c0d0e0f), r.Uint64())
 	require.Equal(t, "hi", string(r.Field16()))
 	require.Empty(t, r.Field16())
 	require.Equal(t, 1, r.Len())
@@ -30,8 +28,6 @@ func TestReaderStaysShort(t *testing.T) {
 	for name, read := range map[string]func(*wire.Reader){
 		"Uint8":    func(r *wire.Reader) { r.Bytes(3); r.Uint8() },
 		"Uint16":   func(r *wire.Reader) { r.Bytes(2); r.Uint16() },
-		"Uint32":   func(r *wire.Reader) { r.Uint32() },
-		"Uint64":   func(r *wire.Reader) { r.Uint64() },
 		"Bytes":    func(r *wire.Reader) { r.Bytes(4) },
 		"negative": func(r *wire.Reader) { r.Bytes(-1) },
 		"Field16":  func(r *wire.Reader) { r.Field16() }, // claims 0xffff bytes
@@ -43,7 +39,7 @@ func TestReaderStaysShort(t *testing.T) {
 			require.Zero(t, r.Len())
 			require.Nil(t, r.Bytes(0), "nothing can be read after a field that did not fit")
 			require.Zero(t, r.Uint8())
-			require.Zero(t, r.Uint64())
+			require.Zero(t, r.Uint16())
 			require.ErrorIs(t, r.Err(), wire.ErrShort)
 		})
 	}

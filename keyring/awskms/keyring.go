@@ -19,7 +19,7 @@ const providerID = "aws-kms"
 // Options adjust a keyring. The zero value is what most callers want.
 type Options struct {
 	// GrantTokens go with every call, for grants that have not reached all of KMS
-	// yet. They are copied and never printed.
+	// yet. They are copied.
 	GrantTokens []string
 
 	// EncryptOnly admits a key that is named by an alias, an alias ARN or a bare

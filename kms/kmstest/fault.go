@@ -8,6 +8,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/sealring/sealring/identity"
+	"github.com/sealring/sealring/kms"
 )
 
 // AnyOperation stands for every operation in [Cloud.Fail] and [Cloud.Slow]. A fault
@@ -32,6 +33,8 @@ func (c *Cloud) Fail(operation string, err error) { c.setFailure(operation, err,
 func (c *Cloud) FailTimes(operation string, n int, err error) { c.setFailure(operation, err, n) }
 
 func (c *Cloud) setFailure(operation string, err error, n int) {
+	c.t.Helper()
+	c.checkOperation(operation)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := c.fault(operation)
@@ -41,9 +44,19 @@ func (c *Cloud) setFailure(operation string, err error, n int) {
 // Slow makes every request of the operation wait for d of real time, or until its
 // context is done, before it is looked at; zero ends that.
 func (c *Cloud) Slow(operation string, d time.Duration) {
+	c.t.Helper()
+	c.checkOperation(operation)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.fault(operation).delay = d
+}
+
+// checkOperation fails the test for a fault that could never happen.
+func (c *Cloud) checkOperation(name string) {
+	c.t.Helper()
+	if _, ok := kms.LookupOperation(name); !ok && name != AnyOperation {
+		c.t.Fatalf("kmstest: there is no operation %q", name)
+	}
 }
 
 // fault returns the operation's fault. The caller holds mu.

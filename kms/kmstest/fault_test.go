@@ -166,3 +166,16 @@ func TestSlow(t *testing.T) {
 	require.Equal(t, []string{throttled}, codes(t, api, "ListKeys", 1))
 	require.GreaterOrEqual(t, time.Since(start), delay)
 }
+
+func TestFaultOfNoOperationFailsTheTest(t *testing.T) {
+	t.Parallel()
+	for name, use := range map[string]func(*kmstest.Cloud){
+		"Fail":      func(c *kmstest.Cloud) { c.Fail("Generaterandom", kmstest.Throttled()) },
+		"FailTimes": func(c *kmstest.Cloud) { c.FailTimes("", 1, kmstest.Throttled()) },
+		"Slow":      func(c *kmstest.Cloud) { c.Slow("encrypt", 1) },
+	} {
+		require.Contains(t, fails(func(t testing.TB) { use(kmstest.New(t, nil)) }), "there is no operation", name)
+	}
+	require.Contains(t, fails(func(t testing.TB) { kmstest.New(t, &kmstest.Options{Account: "abc"}) }), "no account and Region")
+	require.Contains(t, fails(func(t testing.TB) { kmstest.New(t, &kmstest.Options{Region: "Mars/1"}) }), "no account and Region")
+}

@@ -10,11 +10,13 @@
 //		cloud.Advance(31 * 24 * time.Hour)
 //	}
 //
-// It is the engine of package kms, not a fake: what it encrypts is encrypted, and
-// what it refuses AWS refuses too.
+// It is the engine of package kms, not a fake: what it encrypts is encrypted, and it
+// refuses what AWS refuses, with AWS's errors. What it does not offer yet it refuses
+// as well: see docs/compat.md.
 package kmstest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"sync"
@@ -26,6 +28,7 @@ import (
 
 	"github.com/sealring/sealring/audit"
 	"github.com/sealring/sealring/identity"
+	"github.com/sealring/sealring/internal/arn"
 	"github.com/sealring/sealring/keyring"
 	"github.com/sealring/sealring/kms"
 	"github.com/sealring/sealring/store"
@@ -74,10 +77,13 @@ func New(t testing.TB, o *Options) *Cloud {
 	}
 	c := &Cloud{
 		t:      t,
-		root:   identity.Root(or(o.Account, identity.DefaultAccount), or(o.Region, identity.DefaultRegion)),
+		root:   identity.Root(cmp.Or(o.Account, identity.DefaultAccount), cmp.Or(o.Region, identity.DefaultRegion)),
 		ring:   &audit.Ring{},
-		now:    or(o.Start, Start),
+		now:    cmp.Or(o.Start, Start),
 		faults: map[string]*fault{},
+	}
+	if !arn.IsAccount(c.root.Account) || !arn.IsRegion(c.root.Region) {
+		t.Fatalf("kmstest: %q and %q are no account and Region", c.root.Account, c.root.Region)
 	}
 	rootKey := make([]byte, 32)
 	rand.Read(rootKey)
@@ -100,14 +106,6 @@ func New(t testing.TB, o *Options) *Cloud {
 		c.Seed(k)
 	}
 	return c
-}
-
-func or[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
 }
 
 func (c *Cloud) must(err error) {
