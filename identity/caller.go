@@ -28,6 +28,10 @@ type Caller struct {
 	// Region is the Region that the request is made in.
 	Region string
 
+	// Session is set for the credentials of a role session or a federated user.
+	// Principal is then the session's ARN.
+	Session *Session
+
 	// AccessKeyID names the credentials that signed the request, if any did.
 	AccessKeyID string
 	// SourceIP is the address that the request came from; the zero value for
@@ -35,6 +39,8 @@ type Caller struct {
 	SourceIP netip.Addr
 	// UserAgent is what the client says of itself.
 	UserAgent string
+	// PlainTransport is set if the request crossed a network without TLS.
+	PlainTransport bool
 }
 
 // Root returns the account's root user acting in the Region.
