@@ -13,6 +13,7 @@
 //	test code that uses KMS                    kms/kmstest
 //	run a KMS inside a program                 local, or kms for every detail
 //	serve it to other SDKs and the AWS CLI     endpoint
+//	decide and explain AWS policies            policy
 //	know who called and what was answered      identity, audit
 //	keep the keys of a local KMS               store
 //	test a keyring or a store of your own      keyring/keyringtest, store/storetest
@@ -28,9 +29,10 @@
 //	floor 1   keyring, …/awskms    keyrings, materials, managers
 //	          store                transactions in memory, sealing
 //	          identity, audit      who calls; what was recorded
-//	floor 0   internal/…           mechanism
+//	floor 0   policy               AWS policies, decided and explained
+//	          internal/…           mechanism
 //
-// Packages envelope, keyring, store, identity and audit need the standard library
+// Packages policy, envelope, keyring, store, identity and audit need the standard library
 // only; the AWS SDK is compiled by those that name its types: kms, keyring/awskms,
 // endpoint and local.
 //

@@ -49,6 +49,7 @@ func (h *Handler) authenticate(r *http.Request, a authorization, body []byte) (i
 func describe(c identity.Caller, r *http.Request) identity.Caller {
 	if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		c.SourceIP = from.Addr().Unmap()
+		c.PlainTransport = r.TLS == nil
 	}
 	c.UserAgent = strings.ToValidUTF8(r.UserAgent(), "")
 	if len(c.UserAgent) > maxUserAgent {

@@ -232,6 +232,67 @@ var operations = map[string]func(t *testing.T, u user){
 		require.NoError(t, err)
 		require.Equal(t, tags[1:], out.Tags)
 	},
+	"CreateGrant": func(t *testing.T, u user) {
+		key := u.newKey()
+		id, token := u.grant(key)
+		require.Len(t, *id, 64)
+		require.NotEmpty(t, *token)
+		out, err := u.ListGrants(u.ctx, &sdk.ListGrantsInput{KeyId: key, GrantId: id})
+		require.NoError(t, err)
+		require.Len(t, out.Grants, 1)
+		g := out.Grants[0]
+		require.Equal(t, *key, *g.KeyId)
+		require.Equal(t, grantee, *g.GranteePrincipal)
+		require.Equal(t, tenant, g.Constraints.EncryptionContextSubset)
+		require.Equal(t, []types.GrantOperation{types.GrantOperationDecrypt}, g.Operations)
+	},
+	"ListGrants": func(t *testing.T, u user) {
+		key := u.newKey()
+		require.Empty(t, u.grants(key))
+		id, _ := u.grant(key)
+		require.Equal(t, []string{*id}, u.grants(key))
+	},
+	"ListRetirableGrants": func(t *testing.T, u user) {
+		id, _ := u.grant(u.newKey())
+		out, err := u.ListRetirableGrants(u.ctx, &sdk.ListRetirableGrantsInput{RetiringPrincipal: aws.String("arn:aws:iam::111122223333:root")})
+		require.NoError(t, err)
+		require.True(t, slices.ContainsFunc(out.Grants, func(g types.GrantListEntry) bool { return *g.GrantId == *id }))
+	},
+	"RetireGrant": func(t *testing.T, u user) {
+		key := u.newKey()
+		_, token := u.grant(key)
+		_, err := u.RetireGrant(u.ctx, &sdk.RetireGrantInput{GrantToken: token})
+		require.NoError(t, err)
+		require.Empty(t, u.grants(key))
+	},
+	"RevokeGrant": func(t *testing.T, u user) {
+		key := u.newKey()
+		id, _ := u.grant(key)
+		_, err := u.RevokeGrant(u.ctx, &sdk.RevokeGrantInput{KeyId: key, GrantId: id})
+		require.NoError(t, err)
+		require.Empty(t, u.grants(key))
+	},
+	"GetKeyPolicy": func(t *testing.T, u user) {
+		out, err := u.GetKeyPolicy(u.ctx, &sdk.GetKeyPolicyInput{KeyId: u.newKey()})
+		require.NoError(t, err)
+		require.Equal(t, "default", *out.PolicyName)
+		require.Contains(t, *out.Policy, `"AWS" : "arn:aws:iam::111122223333:root"`)
+	},
+	"PutKeyPolicy": func(t *testing.T, u user) {
+		key := u.newKey()
+		text := `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"kms:*","Resource":"*"}}`
+		_, err := u.PutKeyPolicy(u.ctx, &sdk.PutKeyPolicyInput{KeyId: key, Policy: &text})
+		require.NoError(t, err)
+		out, err := u.GetKeyPolicy(u.ctx, &sdk.GetKeyPolicyInput{KeyId: key})
+		require.NoError(t, err)
+		require.Equal(t, text, *out.Policy)
+	},
+	"ListKeyPolicies": func(t *testing.T, u user) {
+		out, err := u.ListKeyPolicies(u.ctx, &sdk.ListKeyPoliciesInput{KeyId: u.newKey()})
+		require.NoError(t, err)
+		require.Equal(t, []string{"default"}, out.PolicyNames)
+		require.False(t, out.Truncated)
+	},
 	"UpdateAlias": func(t *testing.T, u user) {
 		from, to, alias := u.newKey(), u.newKey(), u.name()
 		_, err := u.CreateAlias(u.ctx, &sdk.CreateAliasInput{AliasName: alias, TargetKeyId: from})
@@ -249,13 +310,42 @@ var operations = map[string]func(t *testing.T, u user){
 	},
 }
 
+// grant makes a grant on the key to a user, who may retire it, and returns its id and
+// token.
+func (u user) grant(key *string) (id, token *string) {
+	u.t.Helper()
+	out, err := u.CreateGrant(u.ctx, &sdk.CreateGrantInput{
+		KeyId:             key,
+		GranteePrincipal:  aws.String(grantee),
+		RetiringPrincipal: aws.String("arn:aws:iam::111122223333:root"),
+		Operations:        []types.GrantOperation{types.GrantOperationDecrypt},
+		Constraints:       &types.GrantConstraints{EncryptionContextSubset: tenant},
+	})
+	require.NoError(u.t, err)
+	return out.GrantId, out.GrantToken
+}
+
+const grantee = "arn:aws:iam::111122223333:user/ann"
+
+// grants returns the ids of the key's grants.
+func (u user) grants(key *string) []string {
+	u.t.Helper()
+	out, err := u.ListGrants(u.ctx, &sdk.ListGrantsInput{KeyId: key})
+	require.NoError(u.t, err)
+	var ids []string
+	for _, g := range out.Grants {
+		ids = append(ids, *g.GrantId)
+	}
+	return ids
+}
+
 func TestEveryOperationIsUsedHere(t *testing.T) {
 	t.Parallel()
 	var offered []string
 	for _, op := range kms.Operations() {
 		offered = append(offered, op.Name())
 	}
-	require.Len(t, offered, 21)
+	require.Len(t, offered, 29)
 	require.Equal(t, offered, slices.Sorted(maps.Keys(operations)))
 }
 

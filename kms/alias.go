@@ -30,7 +30,7 @@ var createAlias = &operation[sdk.CreateAliasInput, sdk.CreateAliasOutput]{
 		c.aliasTarget(in.TargetKeyId)
 	},
 	targets: func(r *request, in *sdk.CreateAliasInput) ([]target, error) {
-		return r.aliasAndKeys("kms:CreateAlias", *in.AliasName, in.TargetKeyId)
+		return r.aliasAndKey(*in.AliasName, in.TargetKeyId)
 	},
 	states: whenNotPending,
 	run: func(r *request, in *sdk.CreateAliasInput, on []target) (*sdk.CreateAliasOutput, error) {
@@ -64,11 +64,11 @@ var updateAlias = &operation[sdk.UpdateAliasInput, sdk.UpdateAliasOutput]{
 		if err != nil {
 			return nil, err
 		}
-		on, err := r.aliasAndKeys("kms:UpdateAlias", *in.AliasName, in.TargetKeyId)
+		on, err := r.aliasAndKey(*in.AliasName, in.TargetKeyId)
 		if err != nil {
 			return nil, err
 		}
-		from := keyTarget("kms:UpdateAlias", old)
+		from := targetOf(onOldTarget, old)
 		from.anyState = true // an alias may leave a key in any state
 		return append(on, from), nil
 	},
@@ -105,7 +105,7 @@ var deleteAlias = &operation[sdk.DeleteAliasInput, sdk.DeleteAliasOutput]{
 		if err != nil {
 			return nil, err
 		}
-		return []target{r.aliasResource("kms:DeleteAlias", *in.AliasName), keyTarget("kms:DeleteAlias", k)}, nil
+		return []target{r.aliasResource(*in.AliasName), targetOf(onKey, k)}, nil
 	},
 	states: inAnyState,
 	run: func(r *request, in *sdk.DeleteAliasInput, on []target) (*sdk.DeleteAliasOutput, error) {
@@ -132,13 +132,16 @@ var listAliases = &operation[sdk.ListAliasesInput, sdk.ListAliasesOutput]{
 		c.page(in.Limit, in.Marker)
 	},
 	targets: func(r *request, in *sdk.ListAliasesInput) ([]target, error) {
-		on := []target{{permission: "kms:ListAliases", account: r.caller.Account, arn: "*"}}
+		on := []target{r.accountTarget()}
 		if in.KeyId != nil {
-			k, err := r.resolve(*in.KeyId, keyIDOrARN)
+			t, err := r.resolve(mentioned, *in.KeyId, keyIDOrARN)
 			if err != nil {
 				return nil, err
 			}
-			on = append(on, keyTarget("kms:ListAliases", k))
+			if t.account != r.caller.Account {
+				return nil, accessDenied("User: " + r.caller.String() + " is not authorized to perform: kms:ListAliases on resource: " + t.arn)
+			}
+			on = append(on, t)
 		}
 		return on, nil
 	},
@@ -238,18 +241,17 @@ func (c *constraints) aliasTarget(id *string) {
 	}
 }
 
-func (r *request) aliasResource(permission, name string) target {
-	return target{permission: permission, account: r.caller.Account, arn: keyrecord.AliasARN(r.caller.Region, r.caller.Account, name)}
+func (r *request) aliasResource(name string) target {
+	return target{role: onAlias, account: r.caller.Account, arn: keyrecord.AliasARN(r.caller.Region, r.caller.Account, name)}
 }
 
-// aliasAndKeys is the targets of an operation that points an alias at a key: both
-// need the permission.
-func (r *request) aliasAndKeys(permission, name string, id *string) ([]target, error) {
-	k, err := r.resolve(*id, keyIDOrARN)
+// aliasAndKey is the targets of an operation that points an alias at a key.
+func (r *request) aliasAndKey(name string, id *string) ([]target, error) {
+	t, err := r.resolve(onKey, *id, keyIDOrARN)
 	if err != nil {
 		return nil, err
 	}
-	return []target{r.aliasResource(permission, name), keyTarget(permission, k)}, nil
+	return []target{r.aliasResource(name), t}, nil
 }
 
 // liveAlias reads an alias of the caller's account and its key, nil if there is no

@@ -83,6 +83,14 @@ func session(f *fixture, blob []byte) []any {
 		&sdk.GenerateDataKeyInput{KeyId: id, KeySpec: spec},
 		&sdk.GenerateDataKeyWithoutPlaintextInput{KeyId: id, KeySpec: spec},
 		&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(16)},
+		&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: &bob, Operations: []types.GrantOperation{types.GrantOperationDecrypt}},
+		&sdk.ListGrantsInput{KeyId: id},
+		&sdk.ListRetirableGrantsInput{RetiringPrincipal: aws.String(callerOf(account).Principal)},
+		&sdk.RevokeGrantInput{KeyId: id, GrantId: f.grant(0)},
+		&sdk.RetireGrantInput{KeyId: id, GrantId: f.grant(1)},
+		&sdk.GetKeyPolicyInput{KeyId: id},
+		&sdk.ListKeyPoliciesInput{KeyId: id},
+		&sdk.PutKeyPolicyInput{KeyId: id, Policy: aws.String(openPolicy)},
 		&sdk.DisableKeyInput{KeyId: id},
 		&sdk.EnableKeyInput{KeyId: id},
 		&sdk.ScheduleKeyDeletionInput{KeyId: id},
@@ -95,6 +103,7 @@ func TestOneRecordForEachRequest(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, f *fixture) {
 		blob := f.plant(t, "secret", nil)
+		f.plantGrants(t)
 		covered := map[string]bool{}
 		ids := map[string]bool{}
 		for _, in := range session(f, blob) {
@@ -126,7 +135,7 @@ func TestRecordsOfSuccesses(t *testing.T) {
 	alias := aliasARN("alias/new")
 	readOnly := []string{
 		"Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateRandom",
-		"ListAliases", "ListKeys", "ListResourceTags", "ReEncrypt",
+		"GetKeyPolicy", "ListAliases", "ListGrants", "ListKeyPolicies", "ListKeys", "ListResourceTags", "ListRetirableGrants", "ReEncrypt",
 	}
 	for _, test := range []struct {
 		in        any
@@ -151,6 +160,20 @@ func TestRecordsOfSuccesses(t *testing.T) {
 	}
 	created := do[sdk.CreateKeyOutput](t, f.api, &sdk.CreateKeyInput{}).KeyMetadata
 	require.Equal(t, []string{*created.Arn}, r.take()[0].Resources)
+
+	f.plantGrants(t)
+	r.take()
+	for _, in := range session(f, blob) {
+		switch in.(type) {
+		case *sdk.GetKeyPolicyInput, *sdk.PutKeyPolicyInput, *sdk.ListKeyPoliciesInput, *sdk.CreateGrantInput, *sdk.ListGrantsInput, *sdk.RevokeGrantInput, *sdk.RetireGrantInput:
+		default:
+			continue
+		}
+		succeeds(t, f.api, in)
+		e := r.take()[0]
+		require.Equal(t, []string{f.arn}, e.Resources, e.Name)
+		require.Equal(t, slices.Contains(readOnly, e.Name), e.ReadOnly, e.Name)
+	}
 }
 
 func TestRecordsOfRefusals(t *testing.T) {
@@ -221,6 +244,7 @@ func TestSinkFails(t *testing.T) {
 			inner := store.NewMemory()
 			f, r := newRecorded(t, inner)
 			blob := f.plant(t, "secret", nil)
+			f.plantGrants(t)
 			for _, in := range session(f, blob) {
 				before := dump(t, inner)
 				r.before = func(audit.Event) error { return failure }
@@ -243,6 +267,7 @@ func TestRecordComesBeforeTheCommit(t *testing.T) {
 	inner := store.NewMemory()
 	f, r := newRecorded(t, inner)
 	blob := f.plant(t, "secret", nil)
+	f.plantGrants(t)
 	for _, in := range session(f, blob) {
 		before := dump(t, inner)
 		seen := false
@@ -292,6 +317,7 @@ func TestCommitFails(t *testing.T) {
 			inner := &brittle{Store: store.NewMemory()}
 			f, r := newRecorded(t, inner)
 			blob := f.plant(t, "secret", nil)
+			f.plantGrants(t)
 			for _, in := range session(f, blob) {
 				r.take()
 				before := dump(t, inner)

@@ -25,9 +25,11 @@ func permissions(f *fixture, blob []byte) []permission {
 	name, alias := aws.String("alias/app"), aliasARN("alias/app")
 	fresh := aws.String("alias/fresh")
 	spec := types.DataKeySpecAes256
+	decrypt := []types.GrantOperation{types.GrantOperationDecrypt}
 	return []permission{
 		{&sdk.CancelKeyDeletionInput{KeyId: &f.arn}, "kms:CancelKeyDeletion", f.arn},
 		{&sdk.CreateAliasInput{AliasName: fresh, TargetKeyId: &f.arn}, "kms:CreateAlias", aliasARN(*fresh)},
+		{&sdk.CreateGrantInput{KeyId: &f.arn, GranteePrincipal: &bob, Operations: decrypt}, "kms:CreateGrant", f.arn},
 		{&sdk.CreateKeyInput{}, "kms:CreateKey", "*"},
 		{&sdk.DecryptInput{CiphertextBlob: blob}, "kms:Decrypt", f.arn},
 		{&sdk.DecryptInput{CiphertextBlob: blob, KeyId: &alias}, "kms:Decrypt", f.arn},
@@ -39,10 +41,17 @@ func permissions(f *fixture, blob []byte) []permission {
 		{&sdk.GenerateDataKeyInput{KeyId: &f.arn, KeySpec: spec}, "kms:GenerateDataKey", f.arn},
 		{&sdk.GenerateDataKeyWithoutPlaintextInput{KeyId: &f.arn, KeySpec: spec}, "kms:GenerateDataKeyWithoutPlaintext", f.arn},
 		{&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(8)}, "kms:GenerateRandom", "*"},
+		{&sdk.GetKeyPolicyInput{KeyId: &f.arn}, "kms:GetKeyPolicy", f.arn},
 		{&sdk.ListAliasesInput{}, "kms:ListAliases", "*"},
+		{&sdk.ListGrantsInput{KeyId: &f.arn}, "kms:ListGrants", f.arn},
+		{&sdk.ListKeyPoliciesInput{KeyId: &f.arn}, "kms:ListKeyPolicies", f.arn},
 		{&sdk.ListKeysInput{}, "kms:ListKeys", "*"},
 		{&sdk.ListResourceTagsInput{KeyId: &f.arn}, "kms:ListResourceTags", f.arn},
+		{&sdk.ListRetirableGrantsInput{RetiringPrincipal: &bob}, "kms:ListRetirableGrants", "*"},
+		{&sdk.PutKeyPolicyInput{KeyId: &f.arn, Policy: aws.String(openPolicy)}, "kms:PutKeyPolicy", f.arn},
 		{&sdk.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: &f.arn}, "kms:ReEncryptFrom", f.arn},
+		{&sdk.RetireGrantInput{KeyId: &f.arn, GrantId: f.grant(0)}, "kms:RetireGrant", f.arn},
+		{&sdk.RevokeGrantInput{KeyId: &f.arn, GrantId: f.grant(1)}, "kms:RevokeGrant", f.arn},
 		{&sdk.ScheduleKeyDeletionInput{KeyId: &f.arn}, "kms:ScheduleKeyDeletion", f.arn},
 		{&sdk.TagResourceInput{KeyId: &f.arn, Tags: tags("a=b")}, "kms:TagResource", f.arn},
 		{&sdk.UntagResourceInput{KeyId: &f.arn, TagKeys: []string{"a"}}, "kms:UntagResource", f.arn},
@@ -84,6 +93,7 @@ func TestUserWithoutPolicies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachCaller(t, c, func(t *testing.T, f *fixture, api kms.API) {
+				f.plantGrants(t)
 				blob, before := f.plant(t, "secret", nil), dump(t, f.inner)
 				covered := map[string]bool{}
 				for _, p := range permissions(f, blob) {
@@ -109,6 +119,7 @@ func TestAnonymous(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachCaller(t, c, func(t *testing.T, f *fixture, api kms.API) {
+				f.plantGrants(t)
 				blob, before := f.plant(t, "secret", nil), dump(t, f.inner)
 				nothing := &fixture{arn: "arn:aws:kms:us-east-1:111122223333:key/" + unknownID}
 				for i, p := range permissions(f, blob) {
@@ -128,11 +139,14 @@ func TestAnotherAccount(t *testing.T) {
 	stranger := callerOf(otherAccount)
 	theirs := func(name string) string { return "arn:aws:kms:us-east-1:" + otherAccount + ":" + name }
 	eachCaller(t, stranger, func(t *testing.T, f *fixture, api kms.API) {
+		f.plantGrants(t)
 		blob, before := f.plant(t, "secret", nil), dump(t, f.inner)
 		for _, p := range permissions(f, blob) {
 			switch in := p.in.(type) {
 			case *sdk.CreateKeyInput, *sdk.GenerateRandomInput, *sdk.ListAliasesInput, *sdk.ListKeysInput:
 				// about the caller's own account
+			case *sdk.ListRetirableGrantsInput:
+				refused(t, api, in, "AccessDeniedException", "The retiring principal must be one of the caller's account.")
 			case *sdk.CreateAliasInput: // their alias, our key
 				refused(t, api, in, "AccessDeniedException", denial(stranger, p.action, f.arn, "resource-based"))
 			case *sdk.DeleteAliasInput, *sdk.UpdateAliasInput:

@@ -43,6 +43,11 @@ func (c *Client) CreateAlias(ctx context.Context, in *sdk.CreateAliasInput, _ ..
 	return call(ctx, c, createAlias, in)
 }
 
+// CreateGrant lets a principal use a key for some operations, without a change of policies.
+func (c *Client) CreateGrant(ctx context.Context, in *sdk.CreateGrantInput, _ ...func(*sdk.Options)) (*sdk.CreateGrantOutput, error) {
+	return call(ctx, c, createGrant, in)
+}
+
 // CreateKey makes a symmetric encryption key.
 func (c *Client) CreateKey(ctx context.Context, in *sdk.CreateKeyInput, _ ...func(*sdk.Options)) (*sdk.CreateKeyOutput, error) {
 	return call(ctx, c, createKey, in)
@@ -94,9 +99,24 @@ func (c *Client) GenerateRandom(ctx context.Context, in *sdk.GenerateRandomInput
 	return call(ctx, c, generateRandom, in)
 }
 
+// GetKeyPolicy returns a key's policy as it was given.
+func (c *Client) GetKeyPolicy(ctx context.Context, in *sdk.GetKeyPolicyInput, _ ...func(*sdk.Options)) (*sdk.GetKeyPolicyOutput, error) {
+	return call(ctx, c, getKeyPolicy, in)
+}
+
 // ListAliases lists the account's aliases in the Region, or those of one key.
 func (c *Client) ListAliases(ctx context.Context, in *sdk.ListAliasesInput, _ ...func(*sdk.Options)) (*sdk.ListAliasesOutput, error) {
 	return call(ctx, c, listAliases, in)
+}
+
+// ListGrants lists a key's grants.
+func (c *Client) ListGrants(ctx context.Context, in *sdk.ListGrantsInput, _ ...func(*sdk.Options)) (*sdk.ListGrantsOutput, error) {
+	return call(ctx, c, listGrants, in)
+}
+
+// ListKeyPolicies lists the names of a key's policies: there is one, "default".
+func (c *Client) ListKeyPolicies(ctx context.Context, in *sdk.ListKeyPoliciesInput, _ ...func(*sdk.Options)) (*sdk.ListKeyPoliciesOutput, error) {
+	return call(ctx, c, listKeyPolicies, in)
 }
 
 // ListKeys lists the account's keys in the Region.
@@ -109,9 +129,29 @@ func (c *Client) ListResourceTags(ctx context.Context, in *sdk.ListResourceTagsI
 	return call(ctx, c, listResourceTags, in)
 }
 
+// ListRetirableGrants lists the grants in the Region that a principal may retire.
+func (c *Client) ListRetirableGrants(ctx context.Context, in *sdk.ListRetirableGrantsInput, _ ...func(*sdk.Options)) (*sdk.ListRetirableGrantsOutput, error) {
+	return call(ctx, c, listRetirableGrants, in)
+}
+
+// PutKeyPolicy replaces a key's policy.
+func (c *Client) PutKeyPolicy(ctx context.Context, in *sdk.PutKeyPolicyInput, _ ...func(*sdk.Options)) (*sdk.PutKeyPolicyOutput, error) {
+	return call(ctx, c, putKeyPolicy, in)
+}
+
 // ReEncrypt decrypts a ciphertext and encrypts it again under another key or context.
 func (c *Client) ReEncrypt(ctx context.Context, in *sdk.ReEncryptInput, _ ...func(*sdk.Options)) (*sdk.ReEncryptOutput, error) {
 	return call(ctx, c, reEncrypt, in)
+}
+
+// RetireGrant ends a grant by right of the grant itself.
+func (c *Client) RetireGrant(ctx context.Context, in *sdk.RetireGrantInput, _ ...func(*sdk.Options)) (*sdk.RetireGrantOutput, error) {
+	return call(ctx, c, retireGrant, in)
+}
+
+// RevokeGrant ends a grant by right of the key's policy.
+func (c *Client) RevokeGrant(ctx context.Context, in *sdk.RevokeGrantInput, _ ...func(*sdk.Options)) (*sdk.RevokeGrantOutput, error) {
+	return call(ctx, c, revokeGrant, in)
 }
 
 // ScheduleKeyDeletion starts a key's waiting period, at whose end it is gone with all that it

@@ -3,6 +3,7 @@ package kms_test
 //lint:file-ignore SA1019 The deprecated member is part of the API and is answered.
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,6 +52,15 @@ func TestRequiredMembers(t *testing.T) {
 		{&sdk.CancelKeyDeletionInput{}, one(null("keyId"))},
 		{&sdk.CreateAliasInput{TargetKeyId: id}, one(null("aliasName"))},
 		{&sdk.CreateAliasInput{AliasName: name}, one(null("targetKeyId"))},
+		{&sdk.CreateGrantInput{Operations: []types.GrantOperation{}, GranteePrincipal: &bob}, one(null("keyId"))},
+		{&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: &bob}, one(null("operations"))},
+		{&sdk.GetKeyPolicyInput{}, one(null("keyId"))},
+		{&sdk.ListGrantsInput{}, one(null("keyId"))},
+		{&sdk.ListKeyPoliciesInput{}, one(null("keyId"))},
+		{&sdk.PutKeyPolicyInput{Policy: aws.String(openPolicy)}, one(null("keyId"))},
+		{&sdk.PutKeyPolicyInput{KeyId: id}, one(null("policy"))},
+		{&sdk.RevokeGrantInput{GrantId: id}, one(null("keyId"))},
+		{&sdk.RevokeGrantInput{KeyId: id}, one(null("grantId"))},
 		{&sdk.CreateAliasInput{}, "2 validation errors detected: " + null("aliasName") + "; " + null("targetKeyId")},
 		{&sdk.CreateKeyInput{Tags: []types.Tag{{TagValue: name}}}, one(null("tags.1.member.tagKey"))},
 		{&sdk.CreateKeyInput{Tags: []types.Tag{{TagKey: name}}}, one(null("tags.1.member.tagValue"))},
@@ -80,6 +90,11 @@ func TestRequiredMembers(t *testing.T) {
 		want string
 	}{
 		{&sdk.DecryptInput{}, one(null("ciphertextBlob"))},
+		{&sdk.CreateGrantInput{KeyId: id, Operations: []types.GrantOperation{types.GrantOperationDecrypt}}, one(null("granteePrincipal"))},
+		{&sdk.ListRetirableGrantsInput{}, one(null("retiringPrincipal"))},
+		{&sdk.RetireGrantInput{}, "Grant token OR (grant ID, key ID) must be specified"},
+		{&sdk.RetireGrantInput{KeyId: id}, "Grant token OR (grant ID, key ID) must be specified"},
+		{&sdk.RetireGrantInput{GrantId: id}, "Grant token OR (grant ID, key ID) must be specified"},
 		{&sdk.ReEncryptInput{DestinationKeyId: id}, one(null("ciphertextBlob"))},
 		{&sdk.GenerateRandomInput{}, "NumberOfBytes is required."},
 	}
@@ -121,10 +136,53 @@ func TestBounds(t *testing.T) {
 	const atLeast1, atMost2048 = "length greater than or equal to 1", "length less than or equal to 2048"
 	long, wide := strings.Repeat("k", 2049), strings.Repeat("d", 8193)
 	big := map[string]string{"k": strings.Repeat("v", 8192)}
+	decrypt := []types.GrantOperation{types.GrantOperationDecrypt}
+	principal := "arn:aws:iam::111122223333:user/" + strings.Repeat("u", 226)
+	name, grantID, longToken := strings.Repeat("n", 257), strings.Repeat("g", 129), strings.Repeat("t", 8193)
+	const atMost128, atMost256 = "length less than or equal to 128", "length less than or equal to 256"
+	tokens := outside("", "grantTokens", "length less than or equal to 10")
+	eleven := slices.Repeat([]string{"t"}, 11)
 	tests := []struct {
 		in   any
 		want string
 	}{
+		{&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: &principal, Operations: decrypt}, bound(principal, "granteePrincipal", atMost256)},
+		{&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: aws.String(""), Operations: decrypt}, blank("granteePrincipal", atLeast1)},
+		{&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: &bob, RetiringPrincipal: &principal, Operations: decrypt}, bound(principal, "retiringPrincipal", atMost256)},
+		{&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: &bob, Operations: decrypt, Name: &name}, bound(name, "name", atMost256)},
+		{&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: &bob, Operations: decrypt, Name: aws.String("a b")},
+			"Value 'a b' at 'name' failed to satisfy constraint: Member must satisfy regular expression pattern: ^[a-zA-Z0-9:/_-]+$"},
+		{&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: &bob, Operations: decrypt, Constraints: &types.GrantConstraints{EncryptionContextEquals: big}},
+			hidden("constraints.encryptionContextEquals", "length less than or equal to 8192")},
+		{&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: &bob, Operations: decrypt, Constraints: &types.GrantConstraints{EncryptionContextSubset: map[string]string{"k": ""}}},
+			hidden("constraints.encryptionContextSubset", "keys and values of at least one character")},
+		{&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: &bob, Operations: decrypt, GrantTokens: eleven}, tokens},
+		{&sdk.DecryptInput{CiphertextBlob: blob, GrantTokens: eleven}, tokens},
+		{&sdk.DescribeKeyInput{KeyId: id, GrantTokens: eleven}, tokens},
+		{&sdk.EncryptInput{KeyId: id, Plaintext: blob, GrantTokens: eleven}, tokens},
+		{&sdk.GenerateDataKeyInput{KeyId: id, KeySpec: spec, GrantTokens: eleven}, tokens},
+		{&sdk.GenerateDataKeyWithoutPlaintextInput{KeyId: id, KeySpec: spec, GrantTokens: eleven}, tokens},
+		{&sdk.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: id, GrantTokens: eleven}, tokens},
+		{&sdk.EncryptInput{KeyId: id, Plaintext: blob, GrantTokens: []string{""}}, hidden("grantTokens", "members of 1 to 8192 characters")},
+		{&sdk.EncryptInput{KeyId: id, Plaintext: blob, GrantTokens: []string{longToken}}, hidden("grantTokens", "members of 1 to 8192 characters")},
+		{&sdk.RetireGrantInput{GrantToken: aws.String("")}, blank("grantToken", atLeast1)},
+		{&sdk.RetireGrantInput{GrantToken: &longToken}, bound(longToken, "grantToken", "length less than or equal to 8192")},
+		{&sdk.RetireGrantInput{KeyId: id, GrantId: &grantID}, bound(grantID, "grantId", atMost128)},
+		{&sdk.RevokeGrantInput{KeyId: id, GrantId: &grantID}, bound(grantID, "grantId", atMost128)},
+		{&sdk.ListGrantsInput{KeyId: id, GrantId: &grantID}, bound(grantID, "grantId", atMost128)},
+		{&sdk.ListGrantsInput{KeyId: id, GranteePrincipal: &principal}, bound(principal, "granteePrincipal", atMost256)},
+		{&sdk.ListGrantsInput{KeyId: id, Limit: aws.Int32(0)}, bound("0", "limit", "value greater than or equal to 1")},
+		{&sdk.ListRetirableGrantsInput{RetiringPrincipal: &principal}, bound(principal, "retiringPrincipal", atMost256)},
+		{&sdk.ListRetirableGrantsInput{RetiringPrincipal: &bob, Limit: aws.Int32(1001)}, bound("1001", "limit", "value less than or equal to 1000")},
+		{&sdk.ListKeyPoliciesInput{KeyId: id, Limit: aws.Int32(1001)}, bound("1001", "limit", "value less than or equal to 1000")},
+		{&sdk.GetKeyPolicyInput{KeyId: id, PolicyName: &grantID}, bound(grantID, "policyName", atMost128)},
+		{&sdk.PutKeyPolicyInput{KeyId: id, Policy: aws.String(openPolicy), PolicyName: aws.String("")}, blank("policyName", atLeast1)},
+		{&sdk.PutKeyPolicyInput{KeyId: id, Policy: aws.String("")}, hidden("policy", atLeast1)},
+		{&sdk.PutKeyPolicyInput{KeyId: id, Policy: aws.String(strings.Repeat(" ", 131073))}, hidden("policy", "length less than or equal to 131072")},
+		{&sdk.CreateKeyInput{Policy: aws.String("{\u0000}")},
+			`Value at 'policy' failed to satisfy constraint: Member must satisfy regular expression pattern: [\u0009\u000A\u000D\u0020-\u00FF]+`},
+		{&sdk.CreateKeyInput{Policy: aws.String("{\u0100}")},
+			`Value at 'policy' failed to satisfy constraint: Member must satisfy regular expression pattern: [\u0009\u000A\u000D\u0020-\u00FF]+`},
 		{&sdk.CreateKeyInput{Description: &wide}, bound(wide, "description", "length less than or equal to 8192")},
 		{&sdk.UpdateKeyDescriptionInput{KeyId: id, Description: &wide}, bound(wide, "description", "length less than or equal to 8192")},
 		{&sdk.EncryptInput{KeyId: id, Plaintext: make([]byte, 4097)}, hidden("plaintext", "length less than or equal to 4096")},
@@ -182,6 +240,7 @@ func TestEnums(t *testing.T) {
 		{&sdk.CreateKeyInput{CustomerMasterKeySpec: "INVALID"}, "customerMasterKeySpec"},
 		{&sdk.CreateKeyInput{KeyUsage: "INVALID"}, "keyUsage"},
 		{&sdk.CreateKeyInput{Origin: "INVALID"}, "origin"},
+		{&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: &bob, Operations: []types.GrantOperation{"INVALID"}}, "operations"},
 		{&sdk.EncryptInput{KeyId: id, Plaintext: blob, EncryptionAlgorithm: "INVALID"}, "encryptionAlgorithm"},
 		{&sdk.DecryptInput{CiphertextBlob: blob, EncryptionAlgorithm: "INVALID"}, "encryptionAlgorithm"},
 		{&sdk.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: id, SourceEncryptionAlgorithm: "INVALID"}, "sourceEncryptionAlgorithm"},
@@ -224,30 +283,28 @@ func TestCreateKeyCombinations(t *testing.T) {
 // do yet. None of them may be ignored.
 func TestUnsupportedMembers(t *testing.T) {
 	t.Parallel()
-	id, blob, tokens := aws.String(unknownID), []byte("x"), []string{"token"}
+	id, blob, service := aws.String(unknownID), []byte("x"), aws.String("s3.amazonaws.com")
 	spec, recipient := types.DataKeySpecAes256, &types.RecipientInfo{}
+	decrypt := []types.GrantOperation{types.GrantOperationDecrypt}
 	tests := []struct {
 		in     any
 		member string
 	}{
-		{&sdk.CreateKeyInput{Policy: aws.String("{}")}, "Policy"},
+		{&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: &bob, GranteeServicePrincipal: service, Operations: decrypt}, "GranteeServicePrincipal"},
+		{&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: &bob, RetiringServicePrincipal: service, Operations: decrypt}, "RetiringServicePrincipal"},
+		{&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: &bob, Operations: decrypt, Constraints: &types.GrantConstraints{SourceArn: service}}, "SourceArn"},
+		{&sdk.ListGrantsInput{KeyId: id, GranteeServicePrincipal: service}, "GranteeServicePrincipal"},
+		{&sdk.ListRetirableGrantsInput{RetiringPrincipal: &bob, RetiringServicePrincipal: service}, "RetiringServicePrincipal"},
 		{&sdk.CreateKeyInput{MultiRegion: aws.Bool(true)}, "MultiRegion"},
-		{&sdk.CreateKeyInput{BypassPolicyLockoutSafetyCheck: true}, "BypassPolicyLockoutSafetyCheck"},
 		{&sdk.CreateKeyInput{CustomKeyStoreId: aws.String("cks-1234567890abcdef0")}, "CustomKeyStoreId"},
 		{&sdk.CreateKeyInput{XksKeyId: aws.String("x")}, "XksKeyId"},
 		{&sdk.CreateKeyInput{Origin: types.OriginTypeExternal}, "Origin EXTERNAL"},
 		{&sdk.CreateKeyInput{Origin: types.OriginTypeAwsCloudhsm}, "Origin AWS_CLOUDHSM"},
 		{&sdk.CreateKeyInput{Origin: types.OriginTypeExternalKeyStore}, "Origin EXTERNAL_KEY_STORE"},
-		{&sdk.DecryptInput{CiphertextBlob: blob, GrantTokens: tokens}, "GrantTokens"},
 		{&sdk.DecryptInput{CiphertextBlob: blob, Recipient: recipient}, "Recipient"},
-		{&sdk.DescribeKeyInput{KeyId: id, GrantTokens: tokens}, "GrantTokens"},
-		{&sdk.EncryptInput{KeyId: id, Plaintext: blob, GrantTokens: tokens}, "GrantTokens"},
-		{&sdk.GenerateDataKeyInput{KeyId: id, KeySpec: spec, GrantTokens: tokens}, "GrantTokens"},
 		{&sdk.GenerateDataKeyInput{KeyId: id, KeySpec: spec, Recipient: recipient}, "Recipient"},
-		{&sdk.GenerateDataKeyWithoutPlaintextInput{KeyId: id, KeySpec: spec, GrantTokens: tokens}, "GrantTokens"},
 		{&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(1), CustomKeyStoreId: aws.String("cks-1234567890abcdef0")}, "CustomKeyStoreId"},
 		{&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(1), Recipient: recipient}, "Recipient"},
-		{&sdk.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: id, GrantTokens: tokens}, "GrantTokens"},
 	}
 	for _, s := range types.KeySpec("").Values() {
 		if s != types.KeySpecSymmetricDefault {

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/sealring/sealring/internal/keyrecord"
+	"github.com/sealring/sealring/policy"
 )
 
 // GenerateDataKey and GenerateDataKeyWithoutPlaintext: a random data key that is
@@ -20,8 +21,10 @@ var generateDataKey = &operation[sdk.GenerateDataKeyInput, sdk.GenerateDataKeyOu
 		c.dataKey(in.KeyId, in.NumberOfBytes, in.KeySpec, in.EncryptionContext, in.GrantTokens)
 		c.refuse("Recipient", in.Recipient != nil)
 	},
+	tokens:     func(in *sdk.GenerateDataKeyInput) []string { return in.GrantTokens },
+	conditions: func(_ *sdk.GenerateDataKeyInput, c *policy.Context) { setAlgorithm(c, "") },
 	targets: func(r *request, in *sdk.GenerateDataKeyInput) ([]target, error) {
-		return r.oneKey("kms:GenerateDataKey", in.KeyId, anyForm)
+		return r.keyIn(in.KeyId, in.EncryptionContext)
 	},
 	states:  whenUsable,
 	dryRun:  func(in *sdk.GenerateDataKeyInput) *bool { return in.DryRun },
@@ -47,8 +50,10 @@ var generateDataKeyWithoutPlaintext = &operation[sdk.GenerateDataKeyWithoutPlain
 	validate: func(c *constraints, in *sdk.GenerateDataKeyWithoutPlaintextInput) {
 		c.dataKey(in.KeyId, in.NumberOfBytes, in.KeySpec, in.EncryptionContext, in.GrantTokens)
 	},
+	tokens:     func(in *sdk.GenerateDataKeyWithoutPlaintextInput) []string { return in.GrantTokens },
+	conditions: func(_ *sdk.GenerateDataKeyWithoutPlaintextInput, c *policy.Context) { setAlgorithm(c, "") },
 	targets: func(r *request, in *sdk.GenerateDataKeyWithoutPlaintextInput) ([]target, error) {
-		return r.oneKey("kms:GenerateDataKeyWithoutPlaintext", in.KeyId, anyForm)
+		return r.keyIn(in.KeyId, in.EncryptionContext)
 	},
 	states:  whenUsable,
 	dryRun:  func(in *sdk.GenerateDataKeyWithoutPlaintextInput) *bool { return in.DryRun },
@@ -75,7 +80,7 @@ func (c *constraints) dataKey(id *string, n *int32, spec types.DataKeySpec, cont
 	oneOf(c, "keySpec", spec, spec.Values())
 	c.encryptionContext("encryptionContext", context)
 	c.reject((n == nil) == (spec == ""), validation("Please specify either number of bytes or key spec."))
-	c.refuse("GrantTokens", len(tokens) > 0)
+	c.grantTokens(tokens)
 }
 
 // newDataKey returns a data key of n bytes, or of the spec's length if n is nil,

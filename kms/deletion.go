@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/sealring/sealring/policy"
 )
 
 // ScheduleKeyDeletion and CancelKeyDeletion.
@@ -26,8 +28,11 @@ var scheduleKeyDeletion = &operation[sdk.ScheduleKeyDeletionInput, sdk.ScheduleK
 		c.reject(days < minDeletionWindow || days > maxDeletionWindow,
 			validation("PendingWindowInDays must be between %d and %d.", minDeletionWindow, maxDeletionWindow))
 	},
+	conditions: func(in *sdk.ScheduleKeyDeletionInput, c *policy.Context) {
+		c.SetInt(policy.KMSScheduleKeyDeletionPendingWindowInDays, int64(deletionWindow(in)))
+	},
 	targets: func(r *request, in *sdk.ScheduleKeyDeletionInput) ([]target, error) {
-		return r.oneKey("kms:ScheduleKeyDeletion", in.KeyId, keyIDOrARN)
+		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
 	states: whenNotPending,
 	run: func(r *request, in *sdk.ScheduleKeyDeletionInput, on []target) (*sdk.ScheduleKeyDeletionOutput, error) {
@@ -54,7 +59,7 @@ var cancelKeyDeletion = &operation[sdk.CancelKeyDeletionInput, sdk.CancelKeyDele
 	name:     "CancelKeyDeletion",
 	validate: func(c *constraints, in *sdk.CancelKeyDeletionInput) { c.keyID("keyId", in.KeyId) },
 	targets: func(r *request, in *sdk.CancelKeyDeletionInput) ([]target, error) {
-		return r.oneKey("kms:CancelKeyDeletion", in.KeyId, keyIDOrARN)
+		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
 	states: whenPending,
 	run: func(r *request, _ *sdk.CancelKeyDeletionInput, on []target) (*sdk.CancelKeyDeletionOutput, error) {

@@ -21,10 +21,13 @@
 //	if disabled := new(types.DisabledException); errors.As(err, &disabled) { … }
 //
 // Symmetric encryption keys and the operations of [API] are offered. A parameter
-// that belongs to more than that (grant tokens, key policies, other key specs …) is
-// answered with UnsupportedOperationException, never ignored. Every key has AWS's
-// default key policy: its account's root user may do everything, and nobody else
-// may do anything.
+// that belongs to more than that (other key specs, imported material …) is answered
+// with UnsupportedOperationException, never ignored.
+//
+// Every request is decided by the key's policy, its grants, and the policies that
+// [Config].Identities attaches to the caller, with every permission that AWS asks for.
+// A key made without a policy has AWS's default one: its account's root user may do
+// everything, and IAM policies of the account decide for everybody else.
 //
 // Tests of code that uses KMS want package kmstest.
 package kms

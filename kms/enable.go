@@ -11,7 +11,7 @@ var enableKey = &operation[sdk.EnableKeyInput, sdk.EnableKeyOutput]{
 	noBody:   true,
 	validate: func(c *constraints, in *sdk.EnableKeyInput) { c.keyID("keyId", in.KeyId) },
 	targets: func(r *request, in *sdk.EnableKeyInput) ([]target, error) {
-		return r.oneKey("kms:EnableKey", in.KeyId, keyIDOrARN)
+		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
 	states: whenNotPending,
 	run: func(r *request, _ *sdk.EnableKeyInput, on []target) (*sdk.EnableKeyOutput, error) {
@@ -24,7 +24,7 @@ var disableKey = &operation[sdk.DisableKeyInput, sdk.DisableKeyOutput]{
 	noBody:   true,
 	validate: func(c *constraints, in *sdk.DisableKeyInput) { c.keyID("keyId", in.KeyId) },
 	targets: func(r *request, in *sdk.DisableKeyInput) ([]target, error) {
-		return r.oneKey("kms:DisableKey", in.KeyId, keyIDOrARN)
+		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
 	states: whenNotPending,
 	run: func(r *request, _ *sdk.DisableKeyInput, on []target) (*sdk.DisableKeyOutput, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/sealring/sealring/internal/keyrecord"
+	"github.com/sealring/sealring/policy"
 )
 
 const symmetricDefault = types.EncryptionAlgorithmSpecSymmetricDefault
@@ -20,10 +21,12 @@ var encrypt = &operation[sdk.EncryptInput, sdk.EncryptOutput]{
 		c.blob("plaintext", in.Plaintext, 1, maxPlaintext)
 		c.encryptionContext("encryptionContext", in.EncryptionContext)
 		oneOf(c, "encryptionAlgorithm", in.EncryptionAlgorithm, in.EncryptionAlgorithm.Values())
-		c.refuse("GrantTokens", len(in.GrantTokens) > 0)
+		c.grantTokens(in.GrantTokens)
 	},
+	tokens:     func(in *sdk.EncryptInput) []string { return in.GrantTokens },
+	conditions: func(in *sdk.EncryptInput, c *policy.Context) { setAlgorithm(c, in.EncryptionAlgorithm) },
 	targets: func(r *request, in *sdk.EncryptInput) ([]target, error) {
-		return r.oneKey("kms:Encrypt", in.KeyId, anyForm)
+		return r.keyIn(in.KeyId, in.EncryptionContext)
 	},
 	suits:   func(in *sdk.EncryptInput, _ []target) error { return checkAlgorithm(in.EncryptionAlgorithm) },
 	states:  whenUsable,
@@ -62,15 +65,18 @@ var decrypt = &operation[sdk.DecryptInput, sdk.DecryptOutput]{
 		}
 		c.encryptionContext("encryptionContext", in.EncryptionContext)
 		oneOf(c, "encryptionAlgorithm", in.EncryptionAlgorithm, in.EncryptionAlgorithm.Values())
-		c.refuse("GrantTokens", len(in.GrantTokens) > 0)
+		c.grantTokens(in.GrantTokens)
 		c.refuse("Recipient", in.Recipient != nil)
 	},
+	tokens:     func(in *sdk.DecryptInput) []string { return in.GrantTokens },
+	conditions: func(in *sdk.DecryptInput, c *policy.Context) { setAlgorithm(c, in.EncryptionAlgorithm) },
 	targets: func(r *request, in *sdk.DecryptInput) ([]target, error) {
-		k, err := r.sourceKey(in.KeyId, in.CiphertextBlob, in.DryRunModifiers)
+		t, err := r.sourceKey(onKey, in.KeyId, in.CiphertextBlob, in.DryRunModifiers)
 		if err != nil {
 			return nil, err
 		}
-		return []target{keyTarget("kms:Decrypt", k)}, nil
+		t.context = in.EncryptionContext
+		return []target{t}, nil
 	},
 	suits:   func(in *sdk.DecryptInput, _ []target) error { return checkAlgorithm(in.EncryptionAlgorithm) },
 	states:  whenUsable,
@@ -122,36 +128,35 @@ func ignoresCiphertext(modifiers []types.DryRunModifierType) bool {
 
 // sourceKey finds the key that a ciphertext is to be decrypted with: the one that
 // it names, which must be the one that the caller names, if any.
-func (r *request) sourceKey(id *string, b []byte, modifiers []types.DryRunModifierType) (*keyrecord.Key, error) {
+func (r *request) sourceKey(on role, id *string, b []byte, modifiers []types.DryRunModifierType) (target, error) {
 	if ignoresCiphertext(modifiers) {
 		if id == nil {
-			return nil, validation("KeyId is required when the ciphertext is ignored.")
+			return target{}, validation("KeyId is required when the ciphertext is ignored.")
 		}
-		return r.resolve(*id, anyForm)
+		return r.resolve(on, *id, anyForm)
 	}
 	p, ok := parseBlob(b)
-	if id == nil {
-		if !ok {
-			return nil, invalidCiphertext()
-		}
-		k, err := r.readKey(p.account, r.caller.Region, p.keyID)
-		if err == nil && k == nil {
-			err = accessDenied("The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.")
-		}
-		return k, err
+	if id == nil && !ok {
+		return target{}, invalidCiphertext()
 	}
-	if ok && *id == p.keyID {
+	if id == nil || ok && *id == p.keyID {
 		// A bare key id may name a key of another account: the ciphertext says whose.
-		if k, err := r.readKey(p.account, r.caller.Region, p.keyID); err != nil || k != nil {
-			return k, err
+		k, err := r.readKey(p.account, r.caller.Region, p.keyID)
+		switch {
+		case err != nil:
+			return target{}, err
+		case k != nil:
+			return targetOf(on, k), nil
+		case id == nil:
+			return target{}, accessDenied("The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.")
 		}
 	}
-	k, err := r.resolve(*id, anyForm)
+	t, err := r.resolve(on, *id, anyForm)
 	if err != nil {
-		return nil, err
+		return target{}, err
 	}
-	if ok && (k.ID != p.keyID || k.Account != p.account) {
-		return nil, &types.IncorrectKeyException{Message: text("The key ID in the request does not identify a CMK that can perform this operation.")}
+	if ok && (t.key.ID != p.keyID || t.key.Account != p.account) {
+		return target{}, &types.IncorrectKeyException{Message: text("The key ID in the request does not identify a CMK that can perform this operation.")}
 	}
-	return k, nil // a ciphertext that is no blob fails once the key's state is known
+	return t, nil // a ciphertext that is no blob fails once the key's state is known
 }

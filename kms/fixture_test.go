@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/require"
 
@@ -30,6 +31,12 @@ const (
 	unknownID = "00000000-0000-4000-8000-000000000000"
 )
 
+// A grant id of the right form that no test creates, and a principal.
+var (
+	unknownGrant = strings.Repeat("0123456789abcdef", 4)
+	bob          = "arn:aws:iam::111122223333:user/bob"
+)
+
 // fixture is a cloud with one seeded key, alias/app, and one of the two clients
 // that Go code can have of it.
 type fixture struct {
@@ -39,6 +46,8 @@ type fixture struct {
 	inner  *store.Memory // what the sealed store writes to
 
 	arn, id string // of the key of alias/app
+
+	grants []string // ids of two grants on the key, once plantGrants has made them
 }
 
 func newFixture(t *testing.T, viaSDK bool) *fixture {
@@ -159,6 +168,28 @@ func (f *fixture) plant(t *testing.T, plaintext string, context map[string]strin
 	return do[sdk.EncryptOutput](t, f.api, &sdk.EncryptInput{
 		KeyId: &f.arn, Plaintext: []byte(plaintext), EncryptionContext: context,
 	}).CiphertextBlob
+}
+
+// plantGrants makes two grants on the key of alias/app, for requests about grants.
+func (f *fixture) plantGrants(t *testing.T) {
+	t.Helper()
+	root := f.Root().Principal
+	for range 2 {
+		out := do[sdk.CreateGrantOutput](t, f.api, &sdk.CreateGrantInput{
+			KeyId: &f.arn, GranteePrincipal: &bob, RetiringPrincipal: &root,
+			Operations: []types.GrantOperation{types.GrantOperationDecrypt},
+		})
+		f.grants = append(f.grants, *out.GrantId)
+	}
+}
+
+// grant returns the id of one of the planted grants, or one that no grant has.
+func (f *fixture) grant(i int) *string {
+	id := unknownGrant
+	if i < len(f.grants) {
+		id = f.grants[i]
+	}
+	return &id
 }
 
 func codeOf(err error) string {

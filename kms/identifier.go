@@ -38,31 +38,71 @@ func isKeyID(s string) bool {
 	return true
 }
 
+// targetOf is a target of the key in the role.
+func targetOf(on role, k *keyrecord.Key) target {
+	return target{role: on, account: k.Account, arn: k.ARN(), key: k}
+}
+
+// oneKey is the targets of an operation on one key.
+func (r *request) oneKey(id *string, f forms) ([]target, error) {
+	t, err := r.resolve(onKey, *id, f)
+	if err != nil {
+		return nil, err
+	}
+	return []target{t}, nil
+}
+
+// keyIn is oneKey with the encryption context of the request.
+func (r *request) keyIn(id *string, context map[string]string) ([]target, error) {
+	on, err := r.oneKey(id, anyForm)
+	if err != nil {
+		return nil, err
+	}
+	on[0].context = context
+	return on, nil
+}
+
 // resolve finds the key that an identifier names, in the caller's Region and, for
 // anything but an ARN, account.
-func (r *request) resolve(id string, f forms) (*keyrecord.Key, error) {
+func (r *request) resolve(on role, id string, f forms) (target, error) {
+	k, alias, err := r.find(id, f)
+	if err != nil {
+		return target{}, err
+	}
+	t := targetOf(on, k)
+	t.alias = alias
+	return t, nil
+}
+
+// find is resolve without the target: the key, and the name of the alias that led to
+// it, if one did.
+func (r *request) find(id string, f forms) (k *keyrecord.Key, alias string, err error) {
 	account, region := r.caller.Account, r.caller.Region
 	if strings.HasPrefix(id, "arn:") {
 		a, kind, name, ok := arn.KMSKey(id)
 		if !ok || a.Partition != arn.Partition(a.Region) || !arn.IsAccount(a.Account) {
-			return nil, invalidARN("Invalid arn %s", id)
+			return nil, "", invalidARN("Invalid arn %s", id)
 		}
 		if a.Region != region {
-			return nil, notFound("Invalid arn %s", a.Region)
+			return nil, "", notFound("Invalid arn %s", a.Region)
 		}
 		account = a.Account
 		if kind == "key" {
-			return r.key(account, name, id)
+			k, err = r.key(account, name, id)
+			return k, "", err
 		}
 		if f != anyForm {
-			return nil, invalidARN("Key Aliases are not supported for this operation")
+			return nil, "", invalidARN("Key Aliases are not supported for this operation")
 		}
-		return r.aliasTarget(account, aliasPrefix+name)
+		k, err = r.aliasTarget(account, aliasPrefix+name)
+		return k, aliasPrefix + name, err
 	}
 	if strings.HasPrefix(id, aliasPrefix) && f == anyForm {
-		return r.aliasTarget(account, id)
+		k, err = r.aliasTarget(account, id)
+		return k, id, err
 	}
-	return r.key(account, id, id)
+	k, err = r.key(account, id, id)
+	return k, "", err
 }
 
 // key reads a key by its id; given is what the caller called it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sealring/sealring/internal/keyrecord"
 	"github.com/sealring/sealring/internal/uuid"
+	"github.com/sealring/sealring/policy"
 )
 
 // Operations on a key as a whole: CreateKey, DescribeKey, ListKeys and
@@ -17,6 +18,20 @@ import (
 var createKey = &operation[sdk.CreateKeyInput, sdk.CreateKeyOutput]{
 	name:     "CreateKey",
 	validate: validateCreateKey,
+	targets: func(r *request, in *sdk.CreateKeyInput) ([]target, error) {
+		on := []target{r.accountTarget()}
+		if len(in.Tags) > 0 {
+			tags := r.accountTarget()
+			tags.role = onNewTags
+			on = append(on, tags)
+		}
+		return on, nil
+	},
+	conditions: func(in *sdk.CreateKeyInput, c *policy.Context) {
+		setKeySpec(c, types.KeySpecSymmetricDefault, types.KeyUsageTypeEncryptDecrypt, types.OriginTypeAwsKms, false)
+		setRequestTags(c, in.Tags)
+		setBypass(c, in.BypassPolicyLockoutSafetyCheck)
+	},
 	run: func(r *request, in *sdk.CreateKeyInput, _ []target) (*sdk.CreateKeyOutput, error) {
 		k := &keyrecord.Key{
 			Account:     r.caller.Account,
@@ -32,6 +47,12 @@ var createKey = &operation[sdk.CreateKeyInput, sdk.CreateKeyOutput]{
 		material := make([]byte, keyrecord.MaterialLen)
 		rand.Read(material)
 		k.Materials = []keyrecord.Material{keyrecord.NewMaterial(k.ID, material, r.now)}
+		if in.Policy != nil {
+			if err := r.checkPolicy(k, *in.Policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
+				return nil, err
+			}
+			k.Policy = *in.Policy
+		}
 		r.event.Resources = append(r.event.Resources, k.ARN())
 		if err := r.writeKey(k); err != nil {
 			return nil, err
@@ -65,8 +86,9 @@ func validateCreateKey(c *constraints, in *sdk.CreateKeyInput) {
 	c.refuse("KeySpec "+string(spec), !symmetric)
 	c.refuse("Origin "+string(in.Origin), in.Origin != "" && in.Origin != types.OriginTypeAwsKms)
 	c.refuse("MultiRegion", aws.ToBool(in.MultiRegion))
-	c.refuse("Policy", in.Policy != nil)
-	c.refuse("BypassPolicyLockoutSafetyCheck", in.BypassPolicyLockoutSafetyCheck)
+	if in.Policy != nil {
+		c.policy(in.Policy)
+	}
 	c.refuse("CustomKeyStoreId", in.CustomKeyStoreId != nil)
 	c.refuse("XksKeyId", in.XksKeyId != nil)
 }
@@ -100,10 +122,11 @@ var describeKey = &operation[sdk.DescribeKeyInput, sdk.DescribeKeyOutput]{
 	readOnly: true,
 	validate: func(c *constraints, in *sdk.DescribeKeyInput) {
 		c.keyID("keyId", in.KeyId)
-		c.refuse("GrantTokens", len(in.GrantTokens) > 0)
+		c.grantTokens(in.GrantTokens)
 	},
+	tokens: func(in *sdk.DescribeKeyInput) []string { return in.GrantTokens },
 	targets: func(r *request, in *sdk.DescribeKeyInput) ([]target, error) {
-		return r.oneKey("kms:DescribeKey", in.KeyId, anyForm)
+		return r.oneKey(in.KeyId, anyForm)
 	},
 	states: inAnyState,
 	run: func(_ *request, _ *sdk.DescribeKeyInput, on []target) (*sdk.DescribeKeyOutput, error) {
@@ -119,7 +142,7 @@ var updateKeyDescription = &operation[sdk.UpdateKeyDescriptionInput, sdk.UpdateK
 		c.text("description", in.Description, 0, 8192)
 	},
 	targets: func(r *request, in *sdk.UpdateKeyDescriptionInput) ([]target, error) {
-		return r.oneKey("kms:UpdateKeyDescription", in.KeyId, keyIDOrARN)
+		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
 	states: whenNotPending,
 	run: func(r *request, in *sdk.UpdateKeyDescriptionInput, on []target) (*sdk.UpdateKeyDescriptionOutput, error) {
@@ -166,13 +189,4 @@ var listKeys = &operation[sdk.ListKeysInput, sdk.ListKeysOutput]{
 		}
 		return out, nil
 	},
-}
-
-// oneKey is the targets of an operation on one key.
-func (r *request) oneKey(permission string, id *string, f forms) ([]target, error) {
-	k, err := r.resolve(*id, f)
-	if err != nil {
-		return nil, err
-	}
-	return []target{keyTarget(permission, k)}, nil
 }

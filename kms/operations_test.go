@@ -42,7 +42,7 @@ func TestOperationsAreThoseOfTheAPI(t *testing.T) {
 	}
 	require.Equal(t, apiNames(), names)
 	require.Equal(t, []string{
-		"CreateAlias", "DeleteAlias", "DisableKey", "EnableKey", "TagResource", "UntagResource", "UpdateAlias", "UpdateKeyDescription",
+		"CreateAlias", "DeleteAlias", "DisableKey", "EnableKey", "PutKeyPolicy", "RetireGrant", "RevokeGrant", "TagResource", "UntagResource", "UpdateAlias", "UpdateKeyDescription",
 	}, empty)
 	for _, name := range []string{"", "encrypt", "Encrypt ", "ENCRYPT", "Sign", "zzz"} {
 		_, ok := kms.LookupOperation(name)

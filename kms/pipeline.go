@@ -14,6 +14,7 @@ import (
 	"github.com/sealring/sealring/internal/arn"
 	"github.com/sealring/sealring/internal/keyrecord"
 	"github.com/sealring/sealring/internal/uuid"
+	"github.com/sealring/sealring/policy"
 	"github.com/sealring/sealring/store"
 )
 
@@ -32,9 +33,15 @@ type operation[I, O any] struct {
 	// validate holds the request's members to their constraints.
 	validate func(*constraints, *I)
 
-	// targets names the resources that the request is about and the permission
-	// that each needs. Without it, the target is the account.
+	// targets names the resources that the request is about. Without it, the target is
+	// the account.
 	targets func(*request, *I) ([]target, error)
+
+	// conditions sets the condition keys that the request's own parameters give.
+	conditions func(*I, *policy.Context)
+
+	// tokens returns the request's grant tokens.
+	tokens func(*I) []string
 
 	// suits answers whether the request's parameters fit the targets' keys.
 	suits func(*I, []target) error
@@ -54,18 +61,20 @@ type operation[I, O any] struct {
 	run func(*request, *I, []target) (*O, error)
 }
 
-// target is a resource that a request needs a permission on.
+// target is a resource that a request is about.
 type target struct {
-	permission string         // such as "kms:Encrypt"
-	account    string         // the resource's owner
-	arn        string         // "*" for the account itself
-	key        *keyrecord.Key // nil if the resource is no key
-	anyState   bool           // the operation's row of states does not apply
-}
+	role    role   // which of the operation's permissions are needed on it
+	account string // the resource's owner
+	arn     string // "*" for the account itself
+	key     *keyrecord.Key
+	alias   string // the alias that the request named the key by, if it did
 
-// keyTarget is a target of its key in the state that the operation asks for.
-func keyTarget(permission string, k *keyrecord.Key) target {
-	return target{permission: permission, account: k.Account, arn: k.ARN(), key: k}
+	// context is the encryption context that the request has for this target.
+	context map[string]string
+	// grant is the grant that a request is to make or to retire.
+	grant *policy.Grant
+	// anyState lifts the operation's row of states from the target.
+	anyState bool
 }
 
 // request is one request on its way through the pipeline.
@@ -77,6 +86,9 @@ type request struct {
 	id      string // x-amzn-RequestId
 	event   audit.Event
 	draft   *store.Draft // of the attempt in progress
+
+	principal policy.Caller      // the caller as the policy engine sees it
+	bound     identity.Principal // what is attached to the caller
 }
 
 // maxAttempts bounds how often a request is decided again that other writers have
@@ -108,6 +120,7 @@ func (r *request) serve(ctx context.Context, in any) (any, error) {
 	if err := r.admit(ctx); err != nil {
 		return nil, r.refuse(ctx, err)
 	}
+	r.bind()
 	out, err := r.decide(ctx, in)
 	switch {
 	case err != nil:
@@ -208,6 +221,11 @@ func (o *operation[I, O]) decide(r *request, input any) (any, error) {
 	if o.context != nil { // bounded now: events are kept
 		r.event.EncryptionContext = o.context(in)
 	}
+	if o.tokens != nil {
+		if err := r.checkGrantTokens(o.tokens(in)); err != nil {
+			return nil, err
+		}
+	}
 	targets, err := o.resolve(r, in)
 	if err != nil {
 		return nil, err
@@ -217,10 +235,8 @@ func (o *operation[I, O]) decide(r *request, input any) (any, error) {
 			r.event.Resources = append(r.event.Resources, t.arn)
 		}
 	}
-	for _, t := range targets {
-		if err := authorize(r.caller, t); err != nil {
-			return nil, err
-		}
+	if err := o.authorize(r, in, targets); err != nil {
+		return nil, err
 	}
 	if o.suits != nil {
 		if err := o.suits(in, targets); err != nil {
@@ -246,11 +262,18 @@ func (o *operation[I, O]) decide(r *request, input any) (any, error) {
 // resolve returns the operation's targets. An anonymous caller learns nothing of
 // what exists.
 func (o *operation[I, O]) resolve(r *request, in *I) ([]target, error) {
-	account := target{permission: "kms:" + o.name, account: r.caller.Account, arn: "*"}
-	if o.targets == nil || r.caller.Anonymous() {
-		return []target{account}, nil
+	switch {
+	case r.caller.Anonymous():
+		return nil, accessDenied("User: anonymous is not authorized to perform: kms:" + o.name + " on resource: * because no identity-based policy allows the kms:" + o.name + " action")
+	case o.targets == nil:
+		return []target{r.accountTarget()}, nil
 	}
 	return o.targets(r, in)
+}
+
+// accountTarget is the target of an operation that has no resource of its own.
+func (r *request) accountTarget() target {
+	return target{role: onAccount, account: r.caller.Account, arn: "*"}
 }
 
 // record writes the audit event of a decision.

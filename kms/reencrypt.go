@@ -3,6 +3,8 @@ package kms
 import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+
+	"github.com/sealring/sealring/policy"
 )
 
 // ReEncrypt is Decrypt under the source key and Encrypt under the destination key,
@@ -20,18 +22,21 @@ var reEncrypt = &operation[sdk.ReEncryptInput, sdk.ReEncryptOutput]{
 		c.encryptionContext("destinationEncryptionContext", in.DestinationEncryptionContext)
 		oneOf(c, "sourceEncryptionAlgorithm", in.SourceEncryptionAlgorithm, in.SourceEncryptionAlgorithm.Values())
 		oneOf(c, "destinationEncryptionAlgorithm", in.DestinationEncryptionAlgorithm, in.DestinationEncryptionAlgorithm.Values())
-		c.refuse("GrantTokens", len(in.GrantTokens) > 0)
+		c.grantTokens(in.GrantTokens)
 	},
+	tokens:     func(in *sdk.ReEncryptInput) []string { return in.GrantTokens },
+	conditions: func(_ *sdk.ReEncryptInput, c *policy.Context) { setAlgorithm(c, "") },
 	targets: func(r *request, in *sdk.ReEncryptInput) ([]target, error) {
-		source, err := r.sourceKey(in.SourceKeyId, in.CiphertextBlob, in.DryRunModifiers)
+		source, err := r.sourceKey(onSource, in.SourceKeyId, in.CiphertextBlob, in.DryRunModifiers)
 		if err != nil {
 			return nil, err
 		}
-		destination, err := r.resolve(*in.DestinationKeyId, anyForm)
+		destination, err := r.resolve(onDestination, *in.DestinationKeyId, anyForm)
 		if err != nil {
 			return nil, err
 		}
-		return []target{keyTarget("kms:ReEncryptFrom", source), keyTarget("kms:ReEncryptTo", destination)}, nil
+		source.context, destination.context = in.SourceEncryptionContext, in.DestinationEncryptionContext
+		return []target{source, destination}, nil
 	},
 	suits: func(in *sdk.ReEncryptInput, _ []target) error {
 		if err := checkAlgorithm(in.SourceEncryptionAlgorithm); err != nil {

@@ -35,7 +35,9 @@ func TestSecretsStayQuiet(t *testing.T) {
 	blob := note(&sdk.EncryptInput{KeyId: &key, Plaintext: []byte(plaintext)}).(*sdk.EncryptOutput).CiphertextBlob
 	dataKey := note(&sdk.GenerateDataKeyInput{KeyId: &key, KeySpec: "AES_256"}).(*sdk.GenerateDataKeyOutput)
 	random := note(&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(32)}).(*sdk.GenerateRandomOutput)
-	for _, in := range session(&fixture{arn: key}, blob) {
+	marked := &fixture{Cloud: f.Cloud, api: f.api, arn: key}
+	marked.plantGrants(t)
+	for _, in := range session(marked, blob) {
 		note(in)
 	}
 	for _, in := range session(&fixture{arn: "alias/none"}, flip(blob, 900)) {

@@ -24,6 +24,12 @@ type Config struct {
 	// root key is then random and never leaves the process.
 	RootKey keyring.Keyring
 
+	// Identities knows which policies bind the callers and their accounts. nil means
+	// that there are none: under AWS's default key policy an account's root user may do
+	// everything with its keys, and anybody else only what a key policy that names
+	// them, or a grant, allows.
+	Identities identity.Source
+
 	// Audit takes a record of each request before it takes effect; a request whose
 	// record it refuses fails. nil means that nothing is recorded.
 	Audit audit.Sink
@@ -43,7 +49,10 @@ type Service struct {
 	store store.Store
 	audit audit.Sink
 	now   func() time.Time
-	admit func(ctx context.Context, operation string, c identity.Caller) error
+
+	identities identity.Source // may be nil
+	policies   policyCache
+	admit      func(ctx context.Context, operation string, c identity.Caller) error
 
 	gate commitGate
 }
@@ -52,7 +61,7 @@ type Service struct {
 // empty, so it may call the root keyring. A durable store without a RootKey is
 // refused.
 func New(ctx context.Context, c Config) (*Service, error) {
-	s := &Service{audit: c.Audit, now: c.Now, admit: c.Admit, gate: newCommitGate()}
+	s := &Service{audit: c.Audit, now: c.Now, admit: c.Admit, identities: c.Identities, gate: newCommitGate()}
 	if s.now == nil {
 		s.now = time.Now
 	}

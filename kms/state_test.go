@@ -37,6 +37,7 @@ const (
 	noSuchKey goneAnswer = iota
 	noSuchAlias
 	noSuchSource
+	noSuchToken
 	allTheSame
 )
 
@@ -46,6 +47,7 @@ type stateFixture struct {
 	*fixture
 	blob, otherBlob []byte
 	other           string
+	token           string // of a grant
 }
 
 const stateAlias = "alias/app"
@@ -60,6 +62,12 @@ var stateTable = map[string]stateRow{
 			return &sdk.CreateAliasInput{AliasName: aws.String("alias/new"), TargetKeyId: &f.id}
 		},
 		yes, yes, pending, noSuchKey,
+	},
+	"CreateGrant": {
+		func(f *stateFixture) any {
+			return &sdk.CreateGrantInput{KeyId: &f.id, GranteePrincipal: &bob, Operations: []types.GrantOperation{types.GrantOperationDecrypt}}
+		},
+		yes, disabled, pending, noSuchKey,
 	},
 	"CreateKey": {
 		func(*stateFixture) any { return &sdk.CreateKeyInput{} },
@@ -118,6 +126,38 @@ var stateTable = map[string]stateRow{
 	"GenerateRandom": {
 		func(*stateFixture) any { return &sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(8)} },
 		yes, yes, yes, allTheSame,
+	},
+	"GetKeyPolicy": {
+		func(f *stateFixture) any { return &sdk.GetKeyPolicyInput{KeyId: &f.id} },
+		yes, yes, yes, noSuchKey,
+	},
+	"PutKeyPolicy": {
+		func(f *stateFixture) any { return &sdk.PutKeyPolicyInput{KeyId: &f.id, Policy: aws.String(openPolicy)} },
+		yes, yes, yes, noSuchKey,
+	},
+	"ListKeyPolicies": {
+		func(f *stateFixture) any { return &sdk.ListKeyPoliciesInput{KeyId: &f.id} },
+		yes, yes, yes, noSuchKey,
+	},
+	"ListGrants": {
+		func(f *stateFixture) any { return &sdk.ListGrantsInput{KeyId: &f.id} },
+		yes, yes, yes, noSuchKey,
+	},
+	"ListRetirableGrants": {
+		func(*stateFixture) any { return &sdk.ListRetirableGrantsInput{RetiringPrincipal: &bob} },
+		yes, yes, yes, allTheSame,
+	},
+	"RetireGrant": {
+		func(f *stateFixture) any { return &sdk.RetireGrantInput{KeyId: &f.id, GrantId: f.grant(0)} },
+		yes, yes, yes, noSuchKey,
+	},
+	"RetireGrant by token": {
+		func(f *stateFixture) any { return &sdk.RetireGrantInput{GrantToken: &f.token} },
+		yes, yes, yes, noSuchToken,
+	},
+	"RevokeGrant": {
+		func(f *stateFixture) any { return &sdk.RevokeGrantInput{KeyId: &f.id, GrantId: f.grant(1)} },
+		yes, yes, yes, noSuchKey,
 	},
 	"ListAliases": {
 		func(*stateFixture) any { return &sdk.ListAliasesInput{} },
@@ -191,6 +231,10 @@ func newStateFixture(t *testing.T, viaSDK bool, state types.KeyState) *stateFixt
 	f.blob = f.plant(t, "secret", nil)
 	f.other = f.Seed(kmstest.Key{Alias: "alias/other"})
 	f.otherBlob = do[sdk.EncryptOutput](t, f.api, &sdk.EncryptInput{KeyId: &f.other, Plaintext: []byte("x")}).CiphertextBlob
+	f.plantGrants(t)
+	f.token = *do[sdk.CreateGrantOutput](t, f.api, &sdk.CreateGrantInput{
+		KeyId: &f.id, GranteePrincipal: &bob, Operations: []types.GrantOperation{types.GrantOperationDecrypt},
+	}).GrantToken
 	switch state {
 	case types.KeyStateEnabled:
 	case types.KeyStateDisabled:
@@ -221,6 +265,7 @@ func (row stateRow) want(f *stateFixture, state types.KeyState) answer {
 		noSuchKey:    {"NotFoundException", "Key '" + f.arn + "' does not exist"},
 		noSuchAlias:  {"NotFoundException", "Alias " + aliasARN(stateAlias) + " is not found."},
 		noSuchSource: {"AccessDeniedException", unseenKey},
+		noSuchToken:  {"InvalidGrantTokenException", badToken},
 		allTheSame:   yes,
 	}[row.gone]
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/sealring/sealring/internal/keyrecord"
+	"github.com/sealring/sealring/policy"
 )
 
 // TagResource, UntagResource and ListResourceTags.
@@ -23,8 +24,9 @@ var tagResource = &operation[sdk.TagResourceInput, sdk.TagResourceOutput]{
 		c.present("tags", in.Tags != nil)
 		c.tags(in.Tags)
 	},
+	conditions: func(in *sdk.TagResourceInput, c *policy.Context) { setRequestTags(c, in.Tags) },
 	targets: func(r *request, in *sdk.TagResourceInput) ([]target, error) {
-		return r.oneKey("kms:TagResource", in.KeyId, keyIDOrARN)
+		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
 	states: whenNotPending,
 	run: func(r *request, in *sdk.TagResourceInput, on []target) (*sdk.TagResourceOutput, error) {
@@ -46,8 +48,9 @@ var untagResource = &operation[sdk.UntagResourceInput, sdk.UntagResourceOutput]{
 			c.length(fmt.Sprintf("tagKeys.%d.member", i+1), k, 1, 128)
 		}
 	},
+	conditions: func(in *sdk.UntagResourceInput, c *policy.Context) { c.SetStrings(policy.AWSTagKeys, in.TagKeys) },
 	targets: func(r *request, in *sdk.UntagResourceInput) ([]target, error) {
-		return r.oneKey("kms:UntagResource", in.KeyId, keyIDOrARN)
+		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
 	states: whenNotPending,
 	run: func(r *request, in *sdk.UntagResourceInput, on []target) (*sdk.UntagResourceOutput, error) {
@@ -68,7 +71,7 @@ var listResourceTags = &operation[sdk.ListResourceTagsInput, sdk.ListResourceTag
 		c.page(in.Limit, in.Marker)
 	},
 	targets: func(r *request, in *sdk.ListResourceTagsInput) ([]target, error) {
-		return r.oneKey("kms:ListResourceTags", in.KeyId, keyIDOrARN)
+		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
 	states: inAnyState,
 	run: func(_ *request, in *sdk.ListResourceTagsInput, on []target) (*sdk.ListResourceTagsOutput, error) {

@@ -38,6 +38,15 @@ type Key struct {
 	Tags   []Tag  `json:"tags,omitempty"`
 	TagSeq uint64 `json:"tagSeq,omitempty"`
 
+	// Policy is the text of the key policy as it was given; empty means AWS's default.
+	Policy string `json:"policy,omitempty"`
+
+	// Grants is the number of the key's grants. Every change of a grant changes the
+	// key's record too, in GrantChanges, so that a decision that rests on grants is
+	// taken again if one has changed.
+	Grants       int    `json:"grants,omitempty"`
+	GrantChanges uint64 `json:"grantChanges,omitempty"`
+
 	// Aliases are the names, "alias/…", that refer to the key, sorted.
 	Aliases []string `json:"aliases,omitempty"`
 

@@ -1,0 +1,118 @@
+package kms
+
+import (
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"github.com/sealring/sealring/internal/arn"
+	"github.com/sealring/sealring/policy"
+)
+
+// conditions returns the condition keys of a request that follow from who makes it and
+// from what is known of the target. What the request's own parameters give is added by
+// the operation.
+func (r *request) conditions(t *target, targets []target) *policy.Context {
+	c := &policy.Context{}
+	c.SetString(policy.AWSRequestedRegion, r.caller.Region)
+	c.SetTime(policy.AWSCurrentTime, r.now)
+	c.SetTime(policy.AWSEpochTime, r.now)
+	c.SetBool(policy.AWSSecureTransport, !r.caller.PlainTransport)
+	if r.caller.SourceIP.IsValid() {
+		c.SetAddr(policy.AWSSourceIP, r.caller.SourceIP)
+	}
+	if r.caller.UserAgent != "" {
+		c.SetString(policy.AWSUserAgent, r.caller.UserAgent)
+	}
+	if s := r.caller.Session; s != nil {
+		if s.SourceIdentity != "" {
+			c.SetString(policy.AWSSourceIdentity, s.SourceIdentity)
+		}
+		if !s.Issued.IsZero() {
+			c.SetTime(policy.AWSTokenIssueTime, s.Issued)
+		}
+	}
+	for k, v := range t.context {
+		c.Add(policy.EncryptionContext, k, v)
+	}
+	if t.grant != nil {
+		grantConditions(c, t.grant)
+	}
+	if t.key == nil {
+		return c
+	}
+	setKeySpec(c, types.KeySpecSymmetricDefault, types.KeyUsageTypeEncryptDecrypt, types.OriginTypeAwsKms, false)
+	c.SetStrings(policy.KMSResourceAliases, t.key.Aliases)
+	for _, tag := range t.key.Tags {
+		c.Add(policy.ResourceTag, tag.Key, tag.Value)
+	}
+	if t.alias != "" {
+		c.SetString(policy.KMSRequestAlias, t.alias)
+	}
+	if t.role == onSource || t.role == onDestination {
+		c.SetBool(policy.KMSReEncryptOnSameKey, targets[0].arn == targets[1].arn)
+	}
+	return c
+}
+
+// setKeySpec sets the keys that describe a key, or the key that a request is to make.
+func setKeySpec(c *policy.Context, spec types.KeySpec, usage types.KeyUsageType, origin types.OriginType, multiRegion bool) {
+	c.SetString(policy.KMSKeySpec, string(spec))
+	c.SetString(policy.KMSKeyUsage, string(usage))
+	c.SetString(policy.KMSKeyOrigin, string(origin))
+	c.SetBool(policy.KMSMultiRegion, multiRegion)
+}
+
+// setTags sets the keys that describe the tags in a request.
+func setRequestTags(c *policy.Context, tags []types.Tag) {
+	for _, t := range tags {
+		if t.TagKey != nil && t.TagValue != nil {
+			c.Add(policy.RequestTag, *t.TagKey, *t.TagValue)
+		}
+	}
+}
+
+// setAlgorithm sets kms:EncryptionAlgorithm; none given means the symmetric one.
+func setAlgorithm(c *policy.Context, a types.EncryptionAlgorithmSpec) {
+	if a == "" {
+		a = symmetricDefault
+	}
+	c.SetString(policy.KMSEncryptionAlgorithm, string(a))
+}
+
+// grantConditions sets the keys that describe the grant in a request.
+func grantConditions(c *policy.Context, g *policy.Grant) {
+	c.SetStrings(policy.KMSGrantOperations, g.Operations.Names())
+	c.SetString(policy.KMSGranteePrincipal, g.Grantee)
+	if g.Retiring != "" {
+		c.SetString(policy.KMSRetiringPrincipal, g.Retiring)
+	}
+	switch {
+	case len(g.EncryptionContextEquals) > 0:
+		c.SetString(policy.KMSGrantConstraintType, "EncryptionContextEquals")
+	case len(g.EncryptionContextSubset) > 0:
+		c.SetString(policy.KMSGrantConstraintType, "EncryptionContextSubset")
+	}
+	for _, pairs := range [][]policy.Pair{g.EncryptionContextEquals, g.EncryptionContextSubset} {
+		for _, p := range pairs {
+			c.Add(policy.EncryptionContext, p.Key, p.Value)
+		}
+	}
+}
+
+// principalID reports whether s can name the grantee or retiring principal of a grant:
+// the ARN of an account's root, a user, a role, a session or a federated user.
+func principalID(s string) bool {
+	p := strings.SplitN(s, ":", 6)
+	if len(p) != 6 || p[0] != "arn" || !strings.HasPrefix(p[1], "aws") || p[3] != "" || !arn.IsAccount(p[4]) {
+		return false
+	}
+	kind, name, _ := strings.Cut(p[5], "/")
+	switch p[2] + ":" + kind {
+	case "iam:root":
+		return p[5] == "root"
+	case "iam:user", "iam:role", "sts:assumed-role", "sts:federated-user":
+		return name != "" && !strings.Contains(name, "*")
+	}
+	return false
+}
