@@ -6,7 +6,8 @@
 //
 // Everything in it is real: the cryptography, the key states, the errors. What is
 // built now is AWS KMS, in memory: it is gone when the process ends. Requests are
-// made as the account's root user, who may do everything.
+// made as the account's root user, who may do everything, unless they are made
+// through [Cloud.As].
 package local
 
 import (
@@ -42,7 +43,7 @@ type Cloud struct {
 	ring    *audit.Ring // nil if the events go elsewhere
 	keys    *endpoint.AccessKeys
 	handler *endpoint.Handler
-	root    aws.Credentials // of the account's root user
+	root    *aws.CredentialsCache // of the account's root user
 }
 
 // New returns a cloud in memory.
@@ -69,7 +70,7 @@ func New(o *Options) (*Cloud, error) {
 	if c.handler, err = endpoint.New(endpoint.Config{KMS: c.kms, Keys: c.keys}); err != nil {
 		return nil, err
 	}
-	c.root = c.AccessKey(identity.Root(c.account, identity.DefaultRegion))
+	c.root = c.credentials(identity.Root(c.account, identity.DefaultRegion))
 	return c, nil
 }
 
@@ -77,8 +78,9 @@ func New(o *Options) (*Cloud, error) {
 func (c *Cloud) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "local.Cloud{%s}", c.account) }
 
 // SDK returns a *kms.Client of aws-sdk-go-v2 that acts in the Region as the
-// account's root user. Its requests are answered in process.
-func (c *Cloud) SDK(region string) *sdk.Client { return c.kms.SDK(identity.Root(c.account, region)) }
+// account's root user. Its requests are answered in process. [Cloud.As] gives clients
+// of other principals.
+func (c *Cloud) SDK(region string) *sdk.Client { return c.As(identity.Root(c.account, region)).SDK() }
 
 // KMS returns the engine, for direct clients and other callers.
 func (c *Cloud) KMS() *kms.Service { return c.kms }
@@ -87,24 +89,11 @@ func (c *Cloud) KMS() *kms.Service { return c.kms }
 // have to be signed with an access key of [Cloud.AccessKey].
 func (c *Cloud) Handler() http.Handler { return c.handler }
 
-// AccessKey makes an access key whose requests to [Cloud.Handler] are made by the
-// caller.
-func (c *Cloud) AccessKey(caller identity.Caller) aws.Credentials {
-	id, secret := c.keys.Create(caller)
-	return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, Source: "sealring", AccountID: caller.Account}
-}
-
 // AWSConfig returns an aws.Config for the Region whose requests, of any service's
 // client, are signed by the account's root user and answered by [Cloud.Handler] in
 // process. None of them can reach a network.
 func (c *Cloud) AWSConfig(region string) aws.Config {
-	return aws.Config{
-		Region: region,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return c.root, nil
-		}),
-		HTTPClient: &http.Client{Transport: endpoint.Transport(c.handler)},
-	}
+	return c.As(identity.Root(c.account, region)).AWSConfig()
 }
 
 // Events returns the newest audit records, oldest first, or none if Options.Audit
