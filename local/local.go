@@ -31,6 +31,10 @@ import (
 type Options struct {
 	// Account is the account of the root user: 111122223333.
 	Account string
+	// Identities knows which policies bind principals and accounts: nothing binds them,
+	// and so nobody but root users and those whom key policies or grants name may do
+	// anything. See [identity.Static] and [identity.Load].
+	Identities identity.Source
 	// Audit takes a record of each request: a ring in memory that [Cloud.Events]
 	// reads.
 	Audit audit.Sink
@@ -64,7 +68,7 @@ func New(o *Options) (*Cloud, error) {
 		sink = c.ring
 	}
 	var err error
-	if c.kms, err = kms.New(context.Background(), kms.Config{Audit: sink}); err != nil {
+	if c.kms, err = kms.New(context.Background(), kms.Config{Audit: sink, Identities: o.Identities}); err != nil {
 		return nil, err
 	}
 	if c.handler, err = endpoint.New(endpoint.Config{KMS: c.kms, Keys: c.keys}); err != nil {
