@@ -34,6 +34,7 @@ var house = map[string]room{
 	"": {floor: 5}, // the map of the house: doc.go only
 
 	"examples/quickstart": {floor: 5, external: []string{awsSDK}},
+	"examples/policy":     {floor: 5},
 
 	"local":    {floor: 4, sideways: []string{"endpoint"}, external: []string{awsSDK}},
 	"endpoint": {floor: 4, external: []string{smithy}},

@@ -1,9 +1,6 @@
 package kms
 
 import (
-	"slices"
-	"strings"
-
 	"github.com/sealring/sealring/identity"
 	"github.com/sealring/sealring/policy"
 )
@@ -59,24 +56,17 @@ func (r *request) question(action string, t *target, conditions *policy.Context)
 
 // layers returns all that bears on a request for a target.
 func (r *request) layers(t *target) (*policy.Layers, error) {
-	layers := &policy.Layers{
-		SCP:      r.account(r.caller.Account).SCP,
-		RCP:      r.account(t.account).RCP,
-		Identity: r.bound.Policies,
-		Boundary: r.bound.Boundary,
-	}
-	if s := r.caller.Session; s != nil {
-		layers.Session, layers.HasSession = s.Policies, s.Restricted
-	}
+	layers := r.caller.Layers(r.bound, r.home)
+	layers.RCP = r.account(t.account).RCP
 	if t.key == nil {
-		return layers, nil
+		return &layers, nil
 	}
 	var err error
 	if layers.Resource, err = r.service.policies.compiled(keyPolicy(t.key)); err != nil {
 		return nil, err
 	}
 	layers.Grants, err = r.grantsFor(t.key)
-	return layers, err
+	return &layers, err
 }
 
 // account returns an account's place in its organization.
@@ -89,47 +79,9 @@ func (r *request) account(id string) identity.Account {
 
 // bind looks up what binds the caller, once for each request.
 func (r *request) bind() {
-	c := r.caller
-	if r.service.identities != nil && !c.Anonymous() {
-		r.bound = r.service.identities.Principal(c)
+	if r.service.identities != nil && !r.caller.Anonymous() {
+		r.bound = r.service.identities.Principal(r.caller)
+		r.home = r.account(r.caller.Account)
 	}
-	home := r.account(c.Account)
-	r.principal = policy.Caller{
-		Account:           c.Account,
-		ARN:               c.Principal,
-		OrgID:             home.OrgID,
-		OrgPaths:          home.OrgPaths,
-		ManagementAccount: home.Management,
-		ServiceLinkedRole: r.bound.ServiceLinked,
-		Tags:              r.bound.Tags,
-	}
-	name := c.Principal[strings.LastIndexByte(c.Principal, '/')+1:]
-	switch s := c.Session; {
-	case c.Anonymous():
-	case c.Root():
-		r.principal.Kind = policy.RootCaller
-	case s != nil && s.Issuer != "":
-		r.principal.Kind, r.principal.IssuerARN = policy.FederatedCaller, s.Issuer
-	case s != nil && s.Role != "":
-		r.principal.Kind, r.principal.RoleARN = policy.RoleCaller, s.Role
-	case strings.Contains(c.Principal, ":role/"):
-		r.principal.Kind, r.principal.RoleARN = policy.RoleCaller, c.Principal
-	default:
-		r.principal.Kind, r.principal.UserName = policy.UserCaller, name
-	}
-	if s := c.Session; s != nil && len(s.Tags) > 0 {
-		r.principal.Tags = mergeTags(r.bound.Tags, s.Tags)
-	}
-}
-
-// mergeTags returns the role's tags with those of the session in place of tags of the
-// same key.
-func mergeTags(role, session []policy.Pair) []policy.Pair {
-	tags := slices.Clone(session)
-	for _, t := range role {
-		if !slices.ContainsFunc(session, func(s policy.Pair) bool { return strings.EqualFold(s.Key, t.Key) }) {
-			tags = append(tags, t)
-		}
-	}
-	return tags
+	r.principal = r.caller.Subject(r.bound, r.home)
 }

@@ -83,11 +83,13 @@ func callerOf(account string) identity.Caller { return identity.Root(account, re
 func TestUserWithoutPolicies(t *testing.T) {
 	t.Parallel()
 	callers := map[string]identity.Caller{
-		"user":             {Principal: "arn:aws:iam::111122223333:user/alice", Account: account, Region: region},
-		"role session":     {Principal: "arn:aws:sts::111122223333:assumed-role/r/s", Account: account, Region: region},
-		"another's root":   {Principal: "arn:aws:iam::444455556666:root", Account: account, Region: region},
-		"a partition's":    {Principal: "arn:aws-cn:iam::111122223333:root", Account: account, Region: region},
-		"root and a space": {Principal: "arn:aws:iam::111122223333:root ", Account: account, Region: region},
+		"user":         {Principal: "arn:aws:iam::111122223333:user/alice", Account: account, Region: region},
+		"user of path": {Principal: "arn:aws:iam::111122223333:user/odd:role/ann", Account: account, Region: region},
+		"role":         {Principal: "arn:aws:iam::111122223333:role/app/r", Account: account, Region: region},
+		"role session": {
+			Principal: "arn:aws:sts::111122223333:assumed-role/r/s", Account: account, Region: region,
+			Session: &identity.Session{Role: "arn:aws:iam::111122223333:role/app/r"},
+		},
 	}
 	for name, c := range callers {
 		t.Run(name, func(t *testing.T) {
@@ -114,6 +116,11 @@ func TestAnonymous(t *testing.T) {
 		"nobody":       {},
 		"no principal": {Account: account, Region: region},
 		"no account":   {Principal: "arn:aws:iam::111122223333:root", Region: region},
+		// principals that are none: nobody has authenticated them
+		"another's root":    {Principal: "arn:aws:iam::444455556666:root", Account: account, Region: region},
+		"a partition's":     {Principal: "arn:aws-cn:iam::111122223333:root", Account: account, Region: region},
+		"root and a space":  {Principal: "arn:aws:iam::111122223333:root ", Account: account, Region: region},
+		"unknown session's": {Principal: "arn:aws:sts::111122223333:assumed-role/r/s", Account: account, Region: region},
 	}
 	for name, c := range callers {
 		t.Run(name, func(t *testing.T) {

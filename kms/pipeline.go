@@ -89,6 +89,7 @@ type request struct {
 
 	principal policy.Caller      // the caller as the policy engine sees it
 	bound     identity.Principal // what is attached to the caller
+	home      identity.Account   // the caller's
 }
 
 // maxAttempts bounds how often a request is decided again that other writers have
@@ -263,7 +264,7 @@ func (o *operation[I, O]) decide(r *request, input any) (any, error) {
 // what exists.
 func (o *operation[I, O]) resolve(r *request, in *I) ([]target, error) {
 	switch {
-	case r.caller.Anonymous():
+	case r.principal.Kind == policy.AnonymousCaller:
 		return nil, accessDenied("User: anonymous is not authorized to perform: kms:" + o.name + " on resource: * because no identity-based policy allows the kms:" + o.name + " action")
 	case o.targets == nil:
 		return []target{r.accountTarget()}, nil

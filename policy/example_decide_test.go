@@ -67,8 +67,8 @@ func ExampleExplain() {
 	//   message   User: arn:aws:iam::111122223333:user/ann is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab because no resource-based policy allows the kms:Decrypt action
 	//   to allow  have the resource's policy allow the action to the caller, or to its account and a policy of the caller
 	// layers
-	//   SCP       does not apply: the caller's account is in no organization
-	//   RCP       does not apply: the resource's account is in no organization
+	//   SCP       does not apply: there are no service control policies
+	//   RCP       does not apply: there are no resource control policies
 	//   VPCE      does not apply: there is no endpoint policy
 	//   Resource  implicitDeny
 	//   Identity  implicitDeny

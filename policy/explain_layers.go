@@ -38,7 +38,7 @@ func (e *evaluator) whyNoSCP() string {
 	case e.scpApplies():
 		return ""
 	case e.l.SCP == nil:
-		return "the caller's account is in no organization"
+		return "there are no service control policies"
 	case e.c.ManagementAccount:
 		return "the caller's account manages the organization"
 	case e.c.ServiceLinkedRole:
@@ -52,7 +52,7 @@ func (e *evaluator) whyNoRCP() string {
 	case e.rcpApplies():
 		return ""
 	case e.l.RCP == nil:
-		return "the resource's account is in no organization"
+		return "there are no resource control policies"
 	case e.r.ResourceInManagementAccount:
 		return "the resource's account manages the organization"
 	case e.r.AWSManagedKey:

@@ -55,7 +55,7 @@ func TestExplainStatements(t *testing.T) {
 		`Allow in Resource "key-policy" statement 1 "Account" at line 5 column 5 (principal: account)`,
 		`Allow in Identity policy 1 "arn:aws:iam::111122223333:policy/app" statement 1`,
 		`StringEquals kms:ViaService wants ["ssm.us-west-2.amazonaws.com"], and the request does not have the key`,
-		"it has no Resource, or an empty one", "RCP       does not apply: the resource's account is in no organization",
+		"it has no Resource, or an empty one", "RCP       does not apply: there are no resource control policies",
 		"SCP       allowed", "Identity  implicitDeny",
 	} {
 		require.Contains(t, x.String(), part)
@@ -111,12 +111,12 @@ func TestExplainWhyLayersDoNotApply(t *testing.T) {
 		layer  Layer
 		reason string
 	}{
-		{ask(alice, "kms:Decrypt", keyOne), Layers{}, SCPLayer, "the caller's account is in no organization"},
+		{ask(alice, "kms:Decrypt", keyOne), Layers{}, SCPLayer, "there are no service control policies"},
 		{ask(manager, "kms:Decrypt", keyOne), full, SCPLayer, "the caller's account manages the organization"},
 		{ask(linked, "kms:Decrypt", keyOne), full, SCPLayer, "the caller is a service-linked role"},
 		{ask(logs, "kms:Decrypt", keyOne), full, SCPLayer, "the caller has no account"},
 		{ask(alice, "kms:Decrypt", keyOne), full, SCPLayer, ""},
-		{ask(alice, "kms:Decrypt", keyOne), Layers{}, RCPLayer, "the resource's account is in no organization"},
+		{ask(alice, "kms:Decrypt", keyOne), Layers{}, RCPLayer, "there are no resource control policies"},
 		{managed, full, RCPLayer, "AWS manages the key"},
 		{owned, full, RCPLayer, "the resource's account manages the organization"},
 		{ask(linked, "kms:Decrypt", keyOne), full, RCPLayer, "the caller is a service-linked role"},

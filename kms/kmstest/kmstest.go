@@ -50,6 +50,8 @@ type Options struct {
 	// Store holds the keys: a new one in memory. A wrapped store can inject faults
 	// of its own.
 	Store store.Store
+	// Identities knows the policies of principals and accounts: nobody has any.
+	Identities identity.Source
 	// Audit takes the audit records in place of the ring that [Cloud.Events] reads.
 	Audit audit.Sink
 }
@@ -99,7 +101,7 @@ func New(t testing.TB, o *Options) *Cloud {
 	if sink == nil {
 		sink = c.ring
 	}
-	c.service, err = kms.New(context.Background(), kms.Config{Store: c.store, Audit: sink, Now: c.Now, Admit: c.admit})
+	c.service, err = kms.New(context.Background(), kms.Config{Store: c.store, Audit: sink, Identities: o.Identities, Now: c.Now, Admit: c.admit})
 	c.must(err)
 	t.Cleanup(func() { _ = c.service.Close() })
 	for _, k := range o.Keys {
