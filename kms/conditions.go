@@ -32,6 +32,10 @@ func (r *request) conditions(t *target, targets []target) *policy.Context {
 			c.SetTime(policy.AWSTokenIssueTime, s.Issued)
 		}
 	}
+	if home := r.account(t.account); home.OrgID != "" {
+		c.SetString(policy.AWSResourceOrgID, home.OrgID)
+		c.SetStrings(policy.AWSResourceOrgPaths, home.OrgPaths)
+	}
 	for k, v := range t.context {
 		c.Add(policy.EncryptionContext, k, v)
 	}
