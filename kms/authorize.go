@@ -1,13 +1,16 @@
 package kms
 
 import (
+	"fmt"
+
 	"github.com/sealring/sealring/identity"
 	"github.com/sealring/sealring/policy"
 )
 
 // authorize holds the request to every permission that its operation needs on its
-// targets, in the order of the table.
+// targets, in the order of the table. An operation that asks for none is refused.
 func (o *operation[I, O]) authorize(r *request, in *I, targets []target) error {
+	asked := false
 	for _, p := range permissions[o.name] {
 		for i := range targets {
 			t := &targets[i]
@@ -21,7 +24,11 @@ func (o *operation[I, O]) authorize(r *request, in *I, targets []target) error {
 			if err := r.authorize(p.action, t, conditions); err != nil {
 				return err
 			}
+			asked = true
 		}
+	}
+	if !asked {
+		return fmt.Errorf("kms: %s needs no permission on any of its targets", o.name)
 	}
 	return nil
 }
