@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
@@ -108,15 +109,21 @@ func grantConditions(c *policy.Context, g *policy.Grant) {
 // the ARN of an account's root, a user, a role, a session or a federated user.
 func principalID(s string) bool {
 	p := strings.SplitN(s, ":", 6)
-	if len(p) != 6 || p[0] != "arn" || !strings.HasPrefix(p[1], "aws") || p[3] != "" || !arn.IsAccount(p[4]) {
+	if !principalPattern.MatchString(s) || len(p) != 6 || p[0] != "arn" ||
+		p[1] != "aws" && !strings.HasPrefix(p[1], "aws-") || p[3] != "" || !arn.IsAccount(p[4]) {
 		return false
 	}
 	kind, name, _ := strings.Cut(p[5], "/")
 	switch p[2] + ":" + kind {
 	case "iam:root":
 		return p[5] == "root"
-	case "iam:user", "iam:role", "sts:assumed-role", "sts:federated-user":
-		return name != "" && !strings.Contains(name, "*")
+	case "iam:user", "iam:role", "sts:federated-user":
+		return name != ""
+	case "sts:assumed-role":
+		role, session, _ := strings.Cut(name, "/")
+		return role != "" && session != ""
 	}
 	return false
 }
+
+var principalPattern = regexp.MustCompile(`^[\w+=,.@:/-]+$`)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
@@ -88,6 +89,9 @@ func validateCreateGrant(c *constraints, in *sdk.CreateGrantInput) {
 	}
 	c.present("operations", in.Operations != nil)
 	for _, o := range in.Operations {
+		if o == "" {
+			c.fail(quoted(""), "operations", "not be empty")
+		}
 		oneOf(c, "operations", o, o.Values())
 	}
 	c.reject(len(in.Operations) == 0, validation("A grant needs at least one operation."))
@@ -111,7 +115,7 @@ func (c *constraints) grantContext(path string, pairs map[string]string) {
 	c.encryptionContext(path, pairs)
 	c.reject(len(pairs) > 8, validation("A grant constraint has at most 8 pairs."))
 	for _, v := range pairs {
-		c.reject(len(v) > 384, validation("A value of a grant constraint has at most 384 characters."))
+		c.reject(utf8.RuneCountInString(v) > 384, validation("A value of a grant constraint has at most 384 characters."))
 	}
 }
 
@@ -270,8 +274,8 @@ var listGrants = &operation[sdk.ListGrantsInput, sdk.ListGrantsOutput]{
 			return nil, err
 		}
 		if in.GrantId != nil {
-			if _, err := r.existingGrant(k, *in.GrantId); err != nil {
-				return nil, &types.InvalidGrantIdException{Message: text("%s is not the id of a grant on the key.", *in.GrantId)}
+			if err := r.checkGrantID(k, *in.GrantId); err != nil {
+				return nil, err
 			}
 		}
 		out := &sdk.ListGrantsOutput{Grants: []types.GrantListEntry{}}
@@ -295,6 +299,17 @@ var listGrants = &operation[sdk.ListGrantsInput, sdk.ListGrantsOutput]{
 		}
 		return out, nil
 	},
+}
+
+// checkGrantID refuses an id that no grant on the key has.
+func (r *request) checkGrantID(k *keyrecord.Key, id string) error {
+	if isGrantID(id) {
+		g, err := r.readGrant(k.Account, k.ID, id)
+		if err != nil || g != nil {
+			return err
+		}
+	}
+	return &types.InvalidGrantIdException{Message: text("%s is not the id of a grant on the key.", id)}
 }
 
 var listRetirableGrants = &operation[sdk.ListRetirableGrantsInput, sdk.ListRetirableGrantsOutput]{
