@@ -72,8 +72,8 @@ func putPolicy(bypass bool) asked {
 // from is Encrypt by a caller that is changed.
 func from(change func(c *identity.Caller)) asked { return asked{in: encryptKey, from: change} }
 
-func byKey(w *world) string   { return w.key }
-func byAlias(*world) string   { return "alias/app" }
+func byKey(w *world) string { return w.key }
+func byAlias(*world) string { return "alias/app" }
 func aliasARNOf(*world) any { return &sdk.DescribeKeyInput{KeyId: aws.String(aliasARN("alias/app"))} }
 
 func reEncryptTo(key func(w *world) *string) func(t *testing.T) asked {
