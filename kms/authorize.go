@@ -8,7 +8,8 @@ import (
 )
 
 // authorize holds the request to every permission that its operation needs on its
-// targets, in the order of the table. An operation that asks for none is refused.
+// targets, in the order of the table. A request of which nothing had to be decided is
+// a mistake in the table, and refused.
 func (o *operation[I, O]) authorize(r *request, in *I, targets []target) error {
 	asked := false
 	for _, p := range permissions[o.name] {
@@ -28,7 +29,7 @@ func (o *operation[I, O]) authorize(r *request, in *I, targets []target) error {
 		}
 	}
 	if !asked {
-		return fmt.Errorf("kms: %s needs no permission on any of its targets", o.name)
+		return fmt.Errorf("kms: no permission is known for %s", o.name)
 	}
 	return nil
 }

@@ -19,15 +19,14 @@ func TestGrantees(t *testing.T) {
 	fay := identity.Caller{
 		Principal: "arn:aws:sts::" + account + ":federated-user/fay", Account: account, Region: region, Session: &identity.Session{Issuer: alice.Principal},
 	}
-	bare := identity.Caller{Principal: svc.Principal, Account: account, Region: region}
 	other := sessionOf(account, "app/Svc", "s2")
 	for _, row := range []struct {
 		name, grantee string
 		may, mayNot   []identity.Caller
 	}{
 		{"user", alice.Principal, []identity.Caller{alice}, []identity.Caller{bobby, root, svc, carol, fay}},
-		{"role", svc.Session.Role, []identity.Caller{svc, other}, []identity.Caller{alice, bare, theirSvc}},
-		{"session", svc.Principal, []identity.Caller{svc, bare}, []identity.Caller{other, theirSvc}},
+		{"role", svc.Session.Role, []identity.Caller{svc, other}, []identity.Caller{alice, theirSvc}},
+		{"session", svc.Principal, []identity.Caller{svc}, []identity.Caller{other, theirSvc}},
 		{"federated user", fay.Principal, []identity.Caller{fay}, []identity.Caller{alice}},
 		{"account", accountARN, []identity.Caller{root}, []identity.Caller{alice, svc, theirs}},
 		{"another's user", carol.Principal, []identity.Caller{carol}, []identity.Caller{theirs, alice}},
