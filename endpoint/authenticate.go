@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sealring/sealring/identity"
+	"github.com/sealring/sealring/kms"
 )
 
 const serviceKMS = "kms"
@@ -17,32 +18,66 @@ const serviceKMS = "kms"
 // maxUserAgent bounds what is kept of a client's description of itself.
 const maxUserAgent = 256
 
-// authenticate returns the caller of a request: that of the access key which has
-// signed it, in the Region that it was signed for. a is what the request claims.
-func (h *Handler) authenticate(r *http.Request, a authorization, body []byte) (identity.Caller, error) {
-	key, known := h.keys.lookup(a.accessKeyID)
+// A claim is what the head of a request says of it. That the caller is the one who
+// has sent it is not known before authenticate has said so.
+type claim struct {
+	authorization
+	operation kms.Operation
+	key       accessKey
+	signedAt  time.Time
+}
+
+// claim takes the head of a request apart and checks all that it shows, so that
+// who has no registered access key, or an old signature, costs little.
+func (h *Handler) claim(r *http.Request) (c claim, err error) {
 	if h.insecure {
-		if !known {
-			key.caller = identity.Root(identity.DefaultAccount, identity.DefaultRegion)
-			key.caller.AccessKeyID = a.accessKeyID
+		if err := checkLocal(r); err != nil {
+			return c, err
 		}
-		return describe(key.caller.In(a.region), r), nil
+	}
+	if c.operation, err = route(r); err != nil {
+		return c, err
+	}
+	if c.authorization, err = authorizationOf(r); err != nil {
+		return c, err
+	}
+	if r.ContentLength > maxBody {
+		return c, tooLarge()
+	}
+	key, known := h.keys.lookup(c.accessKeyID)
+	if !known && h.insecure {
+		key.caller = identity.Root(identity.DefaultAccount, identity.DefaultRegion)
+		key.caller.AccessKeyID = c.accessKeyID
+	}
+	c.key = key
+	if h.insecure {
+		return c, nil
 	}
 	if !known {
-		key.secret = h.decoy
+		return c, unknownClient()
 	}
-	// The wall clock, even where the service's clock is another: replay has to
-	// stay impossible in a test that stands still.
-	err := verify(r, sha256.Sum256(body), key.secret, a, time.Now())
-	switch {
-	case !known, r.Header.Get("X-Amz-Security-Token") != "":
-		return identity.Caller{}, clientError("UnrecognizedClientException", "The security token included in the request is invalid.")
-	case err != nil:
-		return identity.Caller{}, err
-	case a.service != serviceKMS:
-		return identity.Caller{}, invalid("Credential should be scoped to correct service: '%s'.", serviceKMS)
+	now := h.now()
+	if _, ok := c.parameters[paramToken]; ok {
+		return c, unknownClient() // no key is one of a session
 	}
-	return describe(key.caller.In(a.region), r), nil
+	if c.signedAt, err = c.check(r, now); err != nil {
+		return c, err
+	}
+	if c.service != serviceKMS {
+		return c, invalid("Credential should be scoped to correct service: '%s'.", serviceKMS)
+	}
+	return c, nil
+}
+
+// authenticate returns the caller of a request: that of the access key which has
+// signed it, in the Region that it was signed for.
+func (h *Handler) authenticate(r *http.Request, c claim, body []byte) (identity.Caller, error) {
+	if !h.insecure {
+		if err := verify(r, sha256.Sum256(body), c.key.secret, c.authorization, c.signedAt); err != nil {
+			return identity.Caller{}, err
+		}
+	}
+	return describe(c.key.caller.In(c.region), r), nil
 }
 
 // describe adds to a caller what the request says of where it came from.

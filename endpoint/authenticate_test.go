@@ -37,8 +37,9 @@ func TestNewNeedsKeysToVerifyWith(t *testing.T) {
 const (
 	mismatch = "The request signature we calculated does not match the signature you provided. " +
 		"Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
-	badToken = "The security token included in the request is invalid."
-	badHash  = "The provided 'x-amz-content-sha256' header does not match what was computed."
+	badToken  = "The security token included in the request is invalid."
+	bothForms = "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header."
+	badHash   = "The provided 'x-amz-content-sha256' header does not match what was computed."
 )
 
 func TestRefusedSignatures(t *testing.T) {
@@ -76,12 +77,9 @@ func TestRefusedSignatures(t *testing.T) {
 			after: func(r *http.Request) { r.Header.Add("Authorization", r.Header.Get("Authorization")) },
 			code:  "IncompleteSignatureException",
 		},
-		"presigned": {
-			after: func(r *http.Request) {
-				r.URL.RawQuery = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=" + rootID
-				r.Header.Del("Authorization")
-			},
-			code: "MissingAuthenticationTokenException",
+		"signed in the query too": {
+			after: func(r *http.Request) { r.URL.RawQuery = "X-Amz-Algorithm=AWS4-HMAC-SHA256" },
+			code:  "InvalidSignatureException", text: bothForms,
 		},
 		"wrong secret": {
 			with: signature{creds: aws.Credentials{AccessKeyID: rootID, SecretAccessKey: rootSecret + "x"}},

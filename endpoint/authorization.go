@@ -3,61 +3,65 @@ package endpoint
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
 
-// An authError says why a request could not be authenticated, with the code and,
-// as far as it is known, the text that AWS would send. Of the request it quotes
-// dates and header names only.
-type authError struct {
-	code    string
-	message string
-}
+// maxAuthorization bounds the Authorization header, and the query, that is parsed at
+// all. A real one takes about 300 bytes, and a session token as much again.
+const maxAuthorization = 8192
 
-func (e *authError) Error() string        { return "endpoint: " + e.code + ": " + e.message }
-func (e *authError) ErrorCode() string    { return e.code }
-func (e *authError) ErrorMessage() string { return e.message }
-
-func missingToken() error {
-	return &authError{"MissingAuthenticationTokenException", "Missing Authentication Token"}
-}
-
-func incomplete(message string) error {
-	return &authError{"IncompleteSignatureException", message}
-}
-
-func invalid(format string, args ...any) error {
-	return &authError{"InvalidSignatureException", fmt.Sprintf(format, args...)}
-}
-
-func signatureMismatch() error {
-	return invalid("The request signature we calculated does not match the signature you provided. " +
-		"Check your AWS Secret Access Key and signing method. " +
-		"Consult the service documentation for details.")
-}
-
-// An authorization is a parsed Authorization header: who claims to have signed,
-// for which scope, and what. Nothing in it is true before verify has said so.
+// An authorization is what a request says of its signature: who claims to have
+// signed, for which scope, and what. Nothing in it is true before verify has said
+// so.
 type authorization struct {
+	form
 	accessKeyID           string
 	date, region, service string   // the credential scope; date is yyyymmdd
 	signedHeaders         []string // lower-case, sorted, without duplicates
 	signature             [sha256.Size]byte
 }
 
-// authorizationOf parses the request's Authorization header, of which there must
-// be exactly one.
-func authorizationOf(h http.Header) (authorization, error) {
-	switch values := h["Authorization"]; len(values) {
-	case 0:
-		return authorization{}, missingToken()
-	case 1:
-		return parseAuthorization(values[0])
+// A form is the place where a request carries its signature: the Authorization
+// header, or the query of a presigned request.
+type form struct {
+	presigned bool
+
+	// parameters are the headers or the query. What accompanies a signature, its
+	// time and the session token, stands in both under the same names.
+	parameters map[string][]string
+
+	// lifetime is how long after its time the signature is good.
+	lifetime time.Duration
+}
+
+// authorizationOf parses what a request says of its signature, which has to stand
+// in one place: in the query if that has a parameter of a signature, else in the
+// only Authorization header. The error is a *refusal.
+func authorizationOf(r *http.Request) (authorization, error) {
+	if len(r.URL.RawQuery) > maxAuthorization {
+		return authorization{}, incomplete("The query is too long.")
 	}
-	return authorization{}, incomplete("Request has more than one Authorization header.")
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if signsQuery(query) {
+		if err != nil {
+			return authorization{}, incomplete("The query cannot be parsed.")
+		}
+		return parsePresigned(r.Header, query)
+	}
+	var a authorization
+	switch values := r.Header["Authorization"]; len(values) {
+	case 0:
+		return a, missingToken()
+	case 1:
+		a, err = parseAuthorization(values[0])
+	default:
+		return a, incomplete("Request has more than one Authorization header.")
+	}
+	a.form = form{parameters: r.Header, lifetime: maxClockSkew}
+	return a, err
 }
 
 // parseAuthorization parses
@@ -65,7 +69,7 @@ func authorizationOf(h http.Header) (authorization, error) {
 //	AWS4-HMAC-SHA256 Credential=ID/yyyymmdd/region/service/aws4_request, SignedHeaders=a;b, Signature=hex
 //
 // The parameters may come in any order, each once, and the spaces around commas
-// are optional. The error is an *authError: MissingAuthenticationTokenException
+// are optional. The error is a *refusal: MissingAuthenticationTokenException
 // if the header is empty, else IncompleteSignatureException.
 func parseAuthorization(header string) (authorization, error) {
 	var a authorization
@@ -83,13 +87,7 @@ func parseAuthorization(header string) (authorization, error) {
 	if err != nil {
 		return a, err
 	}
-	if err := a.setCredential(p["Credential"]); err != nil {
-		return a, err
-	}
-	if err := a.setSignedHeaders(p["SignedHeaders"]); err != nil {
-		return a, err
-	}
-	return a, a.setSignature(p["Signature"])
+	return a, a.set(p["Credential"], p["SignedHeaders"], p["Signature"])
 }
 
 // parameters splits the header's part behind the algorithm. The result has the
@@ -120,6 +118,17 @@ func parameters(list string) (map[string]string, error) {
 		return nil, incomplete("Authorization header has an unknown parameter.")
 	}
 	return p, nil
+}
+
+// set takes the three parameters that both forms have.
+func (a *authorization) set(credential, signedHeaders, signature string) error {
+	if err := a.setCredential(credential); err != nil {
+		return err
+	}
+	if err := a.setSignedHeaders(signedHeaders); err != nil {
+		return err
+	}
+	return a.setSignature(signature)
 }
 
 func (a *authorization) setCredential(s string) error {

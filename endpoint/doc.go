@@ -13,6 +13,17 @@
 // [Transport] carries requests to a handler without a network, for clients that
 // take an http.RoundTripper.
 //
+// A request may also be presigned: its signature then stands in the query, and
+// whoever is given its URL, headers and body can make it, as often as they like,
+// until it expires. Body and X-Amz-* headers are signed like the rest, so a presigned
+// request is one operation with one input. With the SDK's signer:
+//
+//	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableHeaderHoisting = true })
+//	uri, header, err := signer.PresignHTTP(ctx, creds, r, bodyHash, "kms", region, time.Now())
+//
+// where r is a POST to / with an X-Amz-Target header and X-Amz-Expires in its query.
+// X-Amz-Target has to stay a header, which is what DisableHeaderHoisting is for.
+//
 // The handler bounds the body of a request. Timeouts and limits of connections are
 // those of the http.Server that it is mounted in, which must have a
 // ReadHeaderTimeout if it can be reached by anyone else.

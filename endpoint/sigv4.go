@@ -13,56 +13,54 @@ import (
 	"time"
 )
 
-// This file verifies AWS Signature Version 4 in the Authorization header (IAM
-// User Guide, "AWS Signature Version 4 for API requests"). Presigned URLs and
-// bodies signed in chunks are not used by the services that are answered here.
+// This file verifies AWS Signature Version 4 (IAM User Guide, "AWS Signature Version
+// 4 for API requests"), in the Authorization header or in the query. Bodies that are
+// not signed, or signed in chunks, are not used by the services that are answered
+// here.
 const (
 	signingAlgorithm = "AWS4-HMAC-SHA256"
 	scopeTerminator  = "aws4_request"
 	basicISO8601     = "20060102T150405Z"
 
-	// maxClockSkew is how far a signature's time may lie from the wall clock, on
-	// either side.
+	// maxClockSkew is how far a signature's time may lie from the wall clock: ahead
+	// of it, and behind it if the request does not say for how long it is good.
 	maxClockSkew = 5 * time.Minute
-
-	// maxAuthorization bounds the header that is parsed at all. A real one takes
-	// about 300 bytes.
-	maxAuthorization = 8192
 )
 
-// verify reports whether the holder of secret made the signature a over r, whose
-// body has the SHA-256 payloadHash, within maxClockSkew of now, the wall clock.
-// It returns nil or an *authError. That the scope's Region and service are the
-// right ones is for the caller to check.
+// check checks everything about the signature that the head of the request shows:
+// that it is of a time which fits its scope and now, the wall clock, and that all
+// is signed that has to be. It returns the signature's time, or a *refusal. That
+// the scope's Region and service are the right ones is for the caller to check.
 //
 // Signed must be the Host header, every X-Amz-* header that the request has and
 // the header that gives its time. Content-Type need not be signed, as on AWS.
-//
-// For an access key that is not registered the caller passes a secret drawn at
-// random when it started and then refuses the request, whatever verify says. No
-// branch before the final comparison depends on the secret, so how long the
-// answer takes tells nothing about which keys exist beyond the cost of looking
-// the secret up.
-func verify(r *http.Request, payloadHash [sha256.Size]byte, secret string, a authorization, now time.Time) error {
-	t, timeHeader, err := requestTime(r.Header)
+func (a *authorization) check(r *http.Request, now time.Time) (signedAt time.Time, err error) {
+	signedAt, timeHeader, err := requestTime(a.parameters)
 	if err != nil {
-		return err
+		return signedAt, err
 	}
-	if err := a.checkTime(t, now); err != nil {
-		return err
+	if a.presigned {
+		timeHeader = "" // the whole query is signed
 	}
-	if err := a.checkSignedHeaders(r.Header, timeHeader); err != nil {
-		return err
+	if err := a.checkTime(signedAt, now); err != nil {
+		return signedAt, err
 	}
+	return signedAt, a.checkSignedHeaders(r.Header, timeHeader)
+}
+
+// verify reports whether the holder of secret made the signature a at the time
+// signedAt over r, whose body has the SHA-256 payloadHash. It returns nil or a
+// *refusal. It does not repeat what check checks.
+func verify(r *http.Request, payloadHash [sha256.Size]byte, secret string, a authorization, signedAt time.Time) error {
 	if err := checkContentHash(r.Header, payloadHash); err != nil {
 		return err
 	}
-	canonical, ok := canonicalRequest(r, a.signedHeaders, payloadHash)
+	canonical, ok := canonicalRequest(r, a, payloadHash)
 	if !ok {
 		return signatureMismatch()
 	}
 	key := signingKey(secret, a.date, a.region, a.service)
-	want := hmacSHA256(key, stringToSign(a, t, canonical))
+	want := hmacSHA256(key, stringToSign(a, signedAt, canonical))
 	if !hmac.Equal(want, a.signature[:]) {
 		return signatureMismatch()
 	}
@@ -70,10 +68,10 @@ func verify(r *http.Request, payloadHash [sha256.Size]byte, secret string, a aut
 }
 
 // requestTime returns the time that the request gives for its signature, and the
-// lower-case name of the header it stands in: X-Amz-Date or else Date.
-func requestTime(h http.Header) (t time.Time, name string, err error) {
+// lower-case name of the parameter that it stands in: X-Amz-Date or else Date.
+func requestTime(parameters map[string][]string) (t time.Time, name string, err error) {
 	const bad = "Date must be in ISO-8601 'basic format'. See http://en.wikipedia.org/wiki/ISO_8601"
-	switch x, d := h["X-Amz-Date"], h["Date"]; {
+	switch x, d := parameters["X-Amz-Date"], parameters["Date"]; {
 	case len(x) == 1:
 		name = "x-amz-date"
 		t, err = parseBasic(x[0])
@@ -103,7 +101,8 @@ func parseBasic(s string) (time.Time, error) {
 	return t, err
 }
 
-// checkTime compares the signature's time t with the scope and the clock.
+// checkTime compares the signature's time t with the scope and the clock: it is good
+// from maxClockSkew before t until the end of its lifetime.
 func (a *authorization) checkTime(t, now time.Time) error {
 	stamp := t.Format(basicISO8601)
 	if a.date != stamp[:len(a.date)] {
@@ -111,9 +110,13 @@ func (a *authorization) checkTime(t, now time.Time) error {
 			"'%s' != '%s', from '%s'.", a.date, stamp[:len(a.date)], stamp)
 	}
 	now = now.UTC()
-	if earliest := now.Add(-maxClockSkew); t.Before(earliest) {
-		return invalid("Signature expired: %s is now earlier than %s (%s - 5 min.)",
-			stamp, earliest.Format(basicISO8601), now.Format(basicISO8601))
+	if earliest := now.Add(-a.lifetime); t.Before(earliest) {
+		lifetime := strconv.Itoa(int(a.lifetime/time.Minute)) + " min."
+		if a.lifetime%time.Minute != 0 {
+			lifetime = strconv.Itoa(int(a.lifetime/time.Second)) + " s"
+		}
+		return invalid("Signature expired: %s is now earlier than %s (%s - %s)",
+			stamp, earliest.Format(basicISO8601), now.Format(basicISO8601), lifetime)
 	}
 	if latest := now.Add(maxClockSkew); t.After(latest) {
 		return invalid("Signature not yet current: %s is still later than %s (%s + 5 min.)",
@@ -122,13 +125,14 @@ func (a *authorization) checkTime(t, now time.Time) error {
 	return nil
 }
 
-// checkSignedHeaders checks that everything is signed that has to be.
+// checkSignedHeaders checks that everything is signed that has to be. timeHeader is
+// empty if no header gives the signature's time.
 func (a *authorization) checkSignedHeaders(h http.Header, timeHeader string) error {
 	const text = "'%s' must be a 'SignedHeader' in the AWS Authorization."
 	if !slices.Contains(a.signedHeaders, "host") {
 		return invalid(text, "Host")
 	}
-	if !slices.Contains(a.signedHeaders, timeHeader) {
+	if timeHeader != "" && !slices.Contains(a.signedHeaders, timeHeader) {
 		return invalid(text, http.CanonicalHeaderKey(timeHeader))
 	}
 	for name := range h {
@@ -158,21 +162,24 @@ func checkContentHash(h http.Header, payloadHash [sha256.Size]byte) error {
 // canonicalRequest returns the text whose hash is signed. It reports false if a
 // signed header is not in the request or the query cannot be parsed: no client
 // has signed such a request.
-func canonicalRequest(r *http.Request, signedHeaders []string, payloadHash [sha256.Size]byte) (string, bool) {
-	query, err := canonicalQuery(r.URL.RawQuery)
+func canonicalRequest(r *http.Request, a authorization, payloadHash [sha256.Size]byte) (string, bool) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return "", false
 	}
+	if a.presigned {
+		query.Del(paramSignature) // which cannot sign itself
+	}
 	var b strings.Builder
-	b.WriteString(r.Method + "\n" + canonicalPath(r.URL) + "\n" + query + "\n")
-	for _, name := range signedHeaders {
+	b.WriteString(r.Method + "\n" + canonicalPath(r.URL) + "\n" + canonicalQuery(query) + "\n")
+	for _, name := range a.signedHeaders {
 		value, ok := canonicalHeader(r, name)
 		if !ok {
 			return "", false
 		}
 		b.WriteString(name + ":" + value + "\n")
 	}
-	b.WriteString("\n" + strings.Join(signedHeaders, ";") + "\n" + hex.EncodeToString(payloadHash[:]))
+	b.WriteString("\n" + strings.Join(a.signedHeaders, ";") + "\n" + hex.EncodeToString(payloadHash[:]))
 	return b.String(), true
 }
 
@@ -187,14 +194,10 @@ func canonicalPath(u *url.URL) string {
 }
 
 // canonicalQuery sorts the encoded parameters by name and then by value.
-func canonicalQuery(raw string) (string, error) {
-	values, err := url.ParseQuery(raw)
-	if err != nil {
-		return "", err
-	}
+func canonicalQuery(query url.Values) string {
 	var pairs [][2]string
-	for name, vs := range values {
-		for _, v := range vs {
+	for name, values := range query {
+		for _, v := range values {
 			pairs = append(pairs, [2]string{escape(name, ""), escape(v, "")})
 		}
 	}
@@ -206,7 +209,7 @@ func canonicalQuery(raw string) (string, error) {
 		}
 		b.WriteString(p[0] + "=" + p[1])
 	}
-	return b.String(), nil
+	return b.String()
 }
 
 // canonicalHeader returns the values of the header with the lower-case name:

@@ -1,0 +1,41 @@
+package endpoint
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/sealring/sealring/internal/awsjson"
+)
+
+// maxBody bounds the body of a request. The largest that KMS takes, with a key
+// policy or an attestation document, is under half of it.
+const maxBody = 1 << 20
+
+const contentType = "application/x-amz-json-1.1"
+
+// readBody reads the body of a request, of which claim has seen that it does not say
+// to be too long.
+func readBody(r *http.Request) ([]byte, error) {
+	var body bytes.Buffer
+	n, err := body.ReadFrom(io.LimitReader(r.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, clientError("SerializationException", "the body could not be read")
+	case n > maxBody:
+		return nil, tooLarge()
+	}
+	return body.Bytes(), nil
+}
+
+// badBody returns the answer to a body that is not the operation's input. What it
+// says of the body is where and why reading stopped, never a value.
+func badBody(err error) error {
+	var syntax *awsjson.SyntaxError
+	if !errors.As(err, &syntax) {
+		return err // an input struct that the protocol cannot carry: our fault
+	}
+	return clientError("SerializationException", strings.TrimPrefix(syntax.Error(), "awsjson: "))
+}
