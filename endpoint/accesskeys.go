@@ -7,41 +7,44 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sealring/sealring/identity"
 )
 
-// AccessKeys maps access key ids to their secrets and callers. The zero value is
-// empty and ready to use. It is safe for concurrent use.
+// AccessKeys maps access key ids to their secrets and callers. There are long-term
+// keys, which are good until they are removed, and those of sessions, which expire
+// and whose requests have to give a session token. The zero value is empty and
+// ready to use. It is safe for concurrent use.
 type AccessKeys struct {
-	mu   sync.RWMutex
-	keys map[string]accessKey // guarded by mu
+	now func() time.Time // the wall clock; nil means time.Now
+
+	mu       sync.RWMutex
+	keys     map[string]accessKey // guarded by mu
+	expiries expiries             // of the sessions; guarded by mu
 }
 
 type accessKey struct {
-	secret string
-	caller identity.Caller
+	secret  string
+	caller  identity.Caller
+	session *session // nil if the key is a long-term one
 }
 
 // Create registers a new, random access key for the caller and returns its two
 // parts.
 func (k *AccessKeys) Create(c identity.Caller) (id, secret string) {
-	id = "AKIA" + rand.Text()[:16]
-	b := make([]byte, 30)
-	rand.Read(b)
-	secret = base64.StdEncoding.EncodeToString(b)
-	k.set(id, accessKey{secret, c})
+	id, secret = "AKIA"+randomID(), randomSecret()
+	k.set(id, accessKey{secret: secret, caller: c})
 	return id, secret
 }
 
 // Add registers an access key, or replaces it. The id consists of 16 to 128 letters
 // and digits, and the secret must not be empty.
 func (k *AccessKeys) Add(id, secret string, c identity.Caller) error {
-	odd := strings.ContainsFunc(id, func(r rune) bool { return !isLetterOrDigit(r) })
-	if len(id) < 16 || len(id) > 128 || odd || secret == "" {
-		return errors.New("endpoint: an access key needs an id of 16 to 128 letters and digits and a secret")
+	if err := checkKey(id, secret); err != nil {
+		return err
 	}
-	k.set(id, accessKey{secret, c})
+	k.set(id, accessKey{secret: secret, caller: c})
 	return nil
 }
 
@@ -52,21 +55,37 @@ func (k *AccessKeys) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "endpoint.AccessKeys{%d keys}", len(k.keys))
 }
 
-// Remove takes an access key back. Requests signed with it are refused from now on.
+// Remove takes an access key back, be it a long-term one or a session's. Requests
+// signed with it are refused from now on.
 func (k *AccessKeys) Remove(id string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	delete(k.keys, id)
+	k.forget(id)
+	k.sweep()
 }
 
+// set registers a key under the id in place of the one that was there.
 func (k *AccessKeys) set(id string, key accessKey) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.keys == nil {
 		k.keys = map[string]accessKey{}
 	}
+	k.forget(id)
+	k.sweep()
 	key.caller.AccessKeyID = id
 	k.keys[id] = key
+	if key.session != nil {
+		k.expiries.add(key.session)
+	}
+}
+
+// forget drops the key, if there is one. The caller holds mu.
+func (k *AccessKeys) forget(id string) {
+	if s := k.keys[id].session; s != nil {
+		k.expiries.remove(s)
+	}
+	delete(k.keys, id)
 }
 
 func (k *AccessKeys) lookup(id string) (accessKey, bool) {
@@ -74,4 +93,20 @@ func (k *AccessKeys) lookup(id string) (accessKey, bool) {
 	defer k.mu.RUnlock()
 	key, ok := k.keys[id]
 	return key, ok
+}
+
+func randomID() string { return rand.Text()[:16] }
+
+func randomSecret() string {
+	b := make([]byte, 30)
+	rand.Read(b)
+	return base64.StdEncoding.EncodeToString(b)
+}
+
+func checkKey(id, secret string) error {
+	odd := strings.ContainsFunc(id, func(r rune) bool { return !isLetterOrDigit(r) })
+	if len(id) < 16 || len(id) > 128 || odd || secret == "" {
+		return errors.New("endpoint: an access key needs an id of 16 to 128 letters and digits and a secret")
+	}
+	return nil
 }

@@ -57,8 +57,8 @@ func (h *Handler) claim(r *http.Request) (c claim, err error) {
 		return c, unknownClient()
 	}
 	now := h.now()
-	if _, ok := c.parameters[paramToken]; ok {
-		return c, unknownClient() // no key is one of a session
+	if err := key.checkTokens(c.parameters[paramToken], now); err != nil {
+		return c, err
 	}
 	if c.signedAt, err = c.check(r, now); err != nil {
 		return c, err

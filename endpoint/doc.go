@@ -13,6 +13,9 @@
 // [Transport] carries requests to a handler without a network, for clients that
 // take an http.RoundTripper.
 //
+// [AccessKeys.CreateSession] makes temporary credentials, whose requests give a
+// session token.
+//
 // A request may also be presigned: its signature then stands in the query, and
 // whoever is given its URL, headers and body can make it, as often as they like,
 // until it expires. Body and X-Amz-* headers are signed like the rest, so a presigned

@@ -7,10 +7,12 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/sealring/sealring/endpoint"
 	"github.com/sealring/sealring/identity"
@@ -84,4 +86,37 @@ func ExampleTransport() {
 	fmt.Fscanf(response.Body, "hello from %s", &name)
 	fmt.Println(name)
 	// Output: kms.eu-west-1.amazonaws.com
+}
+
+// Temporary credentials are good until they expire, and only with their token.
+func ExampleAccessKeys_CreateSession() {
+	service, err := kms.New(context.Background(), kms.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys := &endpoint.AccessKeys{}
+	h, err := endpoint.New(endpoint.Config{KMS: service, Keys: keys})
+	if err != nil {
+		log.Fatal(err)
+	}
+	id, secret, token := keys.CreateSession(identity.Root("111122223333", "us-east-1"), time.Now().Add(time.Hour))
+	for _, token := range []string{token, ""} {
+		client := sdk.New(sdk.Options{
+			Region:     "us-east-1",
+			HTTPClient: &http.Client{Transport: endpoint.Transport(h)},
+			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: token}, nil
+			}),
+		})
+		_, err := client.ListKeys(context.Background(), &sdk.ListKeysInput{})
+		var refused smithy.APIError
+		if errors.As(err, &refused) {
+			fmt.Println(refused.ErrorMessage())
+		} else {
+			fmt.Println("listed:", err == nil)
+		}
+	}
+	// Output:
+	// listed: true
+	// The security token included in the request is invalid.
 }

@@ -42,6 +42,10 @@ func unknownClient() error {
 	return clientError("UnrecognizedClientException", "The security token included in the request is invalid.")
 }
 
+func expiredToken() error {
+	return clientError("ExpiredTokenException", "The security token included in the request is expired")
+}
+
 func tooLarge() error {
 	return &refusal{http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", "The body is too large."}
 }
