@@ -24,6 +24,7 @@ type claim struct {
 	authorization
 	operation kms.Operation
 	key       accessKey
+	principal principal // of the key
 	signedAt  time.Time
 }
 
@@ -49,7 +50,7 @@ func (h *Handler) claim(r *http.Request) (c claim, err error) {
 		key.caller = identity.Root(identity.DefaultAccount, identity.DefaultRegion)
 		key.caller.AccessKeyID = c.accessKeyID
 	}
-	c.key = key
+	c.key, c.principal = key, principalOf(key.caller)
 	if h.insecure {
 		return c, nil
 	}
@@ -70,12 +71,16 @@ func (h *Handler) claim(r *http.Request) (c claim, err error) {
 }
 
 // authenticate returns the caller of a request: that of the access key which has
-// signed it, in the Region that it was signed for.
+// signed it, in the Region that it was signed for. The request counts towards the
+// caller's rate from here on.
 func (h *Handler) authenticate(r *http.Request, c claim, body []byte) (identity.Caller, error) {
 	if !h.insecure {
 		if err := verify(r, sha256.Sum256(body), c.key.secret, c.authorization, c.signedAt); err != nil {
 			return identity.Caller{}, err
 		}
+	}
+	if !h.rate.allow(c.principal, h.now()) {
+		return identity.Caller{}, throttled()
 	}
 	return describe(c.key.caller.In(c.region), r), nil
 }

@@ -2,10 +2,13 @@ package endpoint
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/sealring/sealring/internal/awsjson"
 )
@@ -17,11 +20,22 @@ const maxBody = 1 << 20
 const contentType = "application/x-amz-json-1.1"
 
 // readBody reads the body of a request, of which claim has seen that it does not say
-// to be too long.
-func readBody(r *http.Request) ([]byte, error) {
+// to be too long, until ctx is done: then w, where it can, stops the connection's
+// reading, which no context does by itself.
+func readBody(ctx context.Context, w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	cut := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // long ago
+		close(cut)
+	})
 	var body bytes.Buffer
 	n, err := body.ReadFrom(io.LimitReader(r.Body, maxBody+1))
+	if !stop() {
+		<-cut // w must not be used any more when the request is over
+	}
 	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, bodyTimeout()
 	case err != nil:
 		return nil, clientError("SerializationException", "the body could not be read")
 	case n > maxBody:

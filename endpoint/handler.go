@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -26,6 +27,9 @@ type Config struct {
 	// refused unless their Host is a loopback address, they have no Origin header
 	// and their content type is AWS's, so that no web page can make them.
 	InsecureAnySignature bool
+
+	// Limits bounds what clients can ask for. Its zero value is for daily use.
+	Limits Limits
 }
 
 // Handler is an http.Handler for the services of the local cloud. It is safe for
@@ -34,6 +38,9 @@ type Handler struct {
 	kms      *kms.Service
 	keys     *AccessKeys
 	insecure bool
+	timeout  time.Duration
+	gate     *gate
+	rate     *rateLimiter     // nil if there is none
 	now      func() time.Time // the wall clock
 }
 
@@ -48,10 +55,17 @@ func New(c Config) (*Handler, error) {
 		}
 		c.Keys = &AccessKeys{}
 	}
+	l, err := c.Limits.withDefaults()
+	if err != nil {
+		return nil, err
+	}
 	return &Handler{
 		kms:      c.KMS,
 		keys:     c.Keys,
 		insecure: c.InsecureAnySignature,
+		timeout:  l.Timeout,
+		gate:     newGate(l.Concurrent),
+		rate:     newRateLimiter(l),
 		// Never the service's clock: replay has to stay impossible in a test that
 		// stands still.
 		now: time.Now,
@@ -63,18 +77,25 @@ func (h *Handler) Format(f fmt.State, _ rune) { fmt.Fprint(f, "endpoint.Handler{
 
 // ServeHTTP answers one request. Errors have the bodies and statuses of AWS.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), h.timeout)
+	defer cancel()
 	c, err := h.claim(r) // before the body: a stranger's is not read
 	if err != nil {
 		write(w, answer{}, err)
 		return
 	}
-	a, err := h.serve(r, c)
+	if !h.gate.enter(ctx, c.principal) {
+		write(w, answer{}, unavailable())
+		return
+	}
+	defer h.gate.leave(c.principal)
+	a, err := h.serve(ctx, w, r, c)
 	write(w, a, err)
 }
 
-// serve has the service answer a request.
-func (h *Handler) serve(r *http.Request, c claim) (a answer, err error) {
-	body, err := readBody(r)
+// serve has the service answer a request. w is for cutting off its body.
+func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, c claim) (a answer, err error) {
+	body, err := readBody(ctx, w, r)
 	if err != nil {
 		return a, err
 	}
@@ -88,7 +109,10 @@ func (h *Handler) serve(r *http.Request, c claim) (a answer, err error) {
 		return a, badBody(err)
 	}
 	a.emptyBody = c.operation.EmptyBody()
-	a.output, a.requestID, err = h.kms.Invoke(r.Context(), caller, c.operation, in)
+	a.output, a.requestID, err = h.kms.Invoke(ctx, caller, c.operation, in)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+		err = serviceTimeout()
+	}
 	return a, err
 }
 

@@ -46,6 +46,28 @@ func expiredToken() error {
 	return clientError("ExpiredTokenException", "The security token included in the request is expired")
 }
 
+func throttled() error {
+	return clientError("ThrottlingException", "You have exceeded the rate at which you may call KMS. Reduce the frequency of your calls.")
+}
+
 func tooLarge() error {
 	return &refusal{http.StatusRequestEntityTooLarge, "RequestEntityTooLargeException", "The body is too large."}
+}
+
+// bodyTimeout is for a body that did not arrive in time.
+func bodyTimeout() error {
+	return &refusal{http.StatusRequestTimeout, "RequestTimeoutException", "The body did not arrive in time."}
+}
+
+// unavailable is for a request that waited in vain for others to end.
+func unavailable() error {
+	return &refusal{http.StatusServiceUnavailable, "ServiceUnavailable", "Too many requests are being served. Try again later."}
+}
+
+// serviceTimeout is for a request that the service did not answer in time.
+func serviceTimeout() error {
+	return &refusal{
+		http.StatusInternalServerError, "DependencyTimeoutException",
+		"The system timed out while trying to fulfill the request. You can retry the request.",
+	}
 }
