@@ -27,7 +27,8 @@
 // where r is a POST to / with an X-Amz-Target header and X-Amz-Expires in its query.
 // X-Amz-Target has to stay a header, which is what DisableHeaderHoisting is for.
 //
-// The handler bounds the body of a request. Timeouts and limits of connections are
-// those of the http.Server that it is mounted in, which must have a
-// ReadHeaderTimeout if it can be reached by anyone else.
+// [Limits] bounds what a handler does for its clients. Slow and idle connections
+// are for the http.Server that it is mounted in: [Server] makes one that holds up
+// against them. A handler that others can reach should not be in a server without
+// timeouts.
 package endpoint

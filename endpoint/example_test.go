@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"time"
@@ -119,4 +121,24 @@ func ExampleAccessKeys_CreateSession() {
 	// Output:
 	// listed: true
 	// The security token included in the request is invalid.
+}
+
+// A server for others to reach has bounds for everything that a client can draw out.
+func ExampleServer() {
+	hello := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "hello") })
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := endpoint.Server(l.Addr().String(), hello)
+	go server.Serve(l)
+	defer server.Close()
+	response, err := http.Get("http://" + server.Addr)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(response.Body)
+	fmt.Println(string(text))
+	// Output: hello
 }

@@ -35,7 +35,7 @@ type Limits struct {
 	// Timeout is how long a request may take from the end of its head to its answer.
 	// A body that does not arrive in time is cut off with status 408, and the context
 	// of the service's work is done. Zero means 30 seconds. What the answer then
-	// takes on its way is for the server to bound.
+	// takes on its way is for the server to bound: see [Server].
 	Timeout time.Duration
 }
 
