@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
@@ -11,6 +12,13 @@ import (
 	"github.com/sealring/sealring/endpoint"
 	"github.com/sealring/sealring/identity"
 	"github.com/sealring/sealring/kms"
+)
+
+// How long the credentials of a session are good for, which is what AWS STS gives
+// unless it is asked for another time, and how long before the end they are renewed.
+const (
+	lifetime = time.Hour
+	renewal  = 5 * time.Minute
 )
 
 // Access is the cloud as one principal has it, in one Region. It is safe for concurrent
@@ -82,19 +90,29 @@ func (a *Access) AWSConfig() aws.Config {
 }
 
 // Credentials returns the principal's credentials for requests to [Cloud.Handler]. They
-// are made when they are first asked for.
+// are made when they are first asked for. Those of a session are good for an hour, and
+// are made anew, for the same session, in the last minutes of it.
 func (a *Access) Credentials() aws.CredentialsProvider { return a.credentials }
 
-// AccessKey makes a new access key whose requests to [Cloud.Handler] are made by the
-// caller.
+// AccessKey makes new credentials whose requests to [Cloud.Handler] are made by the
+// caller. Those of a session have a session token and are good for an hour; all others
+// are good for as long as the cloud.
 func (c *Cloud) AccessKey(caller identity.Caller) aws.Credentials {
-	id, secret := c.keys.Create(caller)
-	return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, Source: "sealring", AccountID: caller.Account}
+	made := aws.Credentials{Source: "sealring", AccountID: caller.Account}
+	if caller.Session == nil {
+		made.AccessKeyID, made.SecretAccessKey = c.keys.Create(caller)
+		return made
+	}
+	made.CanExpire, made.Expires = true, time.Now().Add(lifetime)
+	made.AccessKeyID, made.SecretAccessKey, made.SessionToken = c.keys.CreateSession(caller, made.Expires)
+	return made
 }
 
-// credentials returns credentials of the caller that are made when they are needed.
+// credentials returns credentials of the caller that are made when they are needed, and
+// made again before they expire.
 func (c *Cloud) credentials(caller identity.Caller) *aws.CredentialsCache {
-	return aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return c.AccessKey(caller), nil
-	}))
+	retrieve := func(context.Context) (aws.Credentials, error) { return c.AccessKey(caller), nil }
+	return aws.NewCredentialsCache(aws.CredentialsProviderFunc(retrieve), func(o *aws.CredentialsCacheOptions) {
+		o.ExpiryWindow = renewal
+	})
 }

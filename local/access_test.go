@@ -1,9 +1,12 @@
 package local_test
 
 import (
+	"context"
 	"fmt"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
@@ -136,6 +139,54 @@ func TestCredentialsAreMadeOnce(t *testing.T) {
 	require.Equal(t, keyID(t, cloud.AWSConfig("eu-west-1").Credentials), keyID(t, cloud.AWSConfig("us-east-1").Credentials))
 	require.Equal(t, keyID(t, cloud.AWSConfig("eu-west-1").Credentials), keyID(t, root))
 	require.Equal(t, "arn:aws:iam::111122223333:root", seen[keyID(t, root)])
+}
+
+func TestOnlySessionsHaveTokens(t *testing.T) {
+	t.Parallel()
+	cloud := newCloud(t, nil)
+	for name, access := range principals(t, cloud) {
+		before := time.Now()
+		cached, err := access.Credentials().Retrieve(t.Context())
+		require.NoError(t, err)
+		made := cloud.AccessKey(access.Caller())
+		require.NotEqual(t, cached.AccessKeyID, made.AccessKeyID)
+		for _, c := range []aws.Credentials{cached, made} {
+			require.Equal(t, access.Caller().Account, c.AccountID)
+			if access.Caller().Session == nil {
+				require.True(t, strings.HasPrefix(c.AccessKeyID, "AKIA"), name)
+				require.Empty(t, c.SessionToken)
+				require.False(t, c.CanExpire)
+				continue
+			}
+			require.True(t, strings.HasPrefix(c.AccessKeyID, "ASIA"), name)
+			require.NotEmpty(t, c.SessionToken)
+			require.True(t, c.CanExpire)
+			require.False(t, c.Expires.Before(before.Add(50*time.Minute)), "%v", c.Expires)
+			require.False(t, c.Expires.After(time.Now().Add(time.Hour)), "%v", c.Expires)
+		}
+	}
+}
+
+func TestSessionTokenIsNeeded(t *testing.T) {
+	t.Parallel()
+	cloud := newCloud(t, nil)
+	access, err := cloud.AssumeRole(roleARN, "nightly", nil)
+	require.NoError(t, err)
+	good := cloud.AccessKey(access.Caller())
+	for token, want := range map[string]string{
+		good.SessionToken: "AccessDeniedException: User: " + session,
+		"":                "UnrecognizedClientException",
+		"x":               "UnrecognizedClientException",
+	} {
+		config := access.AWSConfig()
+		config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			c := good
+			c.SessionToken = token
+			return c, nil
+		})
+		_, err := sdk.NewFromConfig(config).CreateKey(t.Context(), &sdk.CreateKeyInput{})
+		require.ErrorContains(t, err, want)
+	}
 }
 
 func TestPrintingAccessShowsNoCredentials(t *testing.T) {
