@@ -507,3 +507,33 @@ func TestSecretsOfGrantsStayQuiet(t *testing.T) {
 		require.NotContains(t, everything, form)
 	}
 }
+
+// FuzzGrantToken has no text but the token itself be one.
+func FuzzGrantToken(f *testing.F) {
+	service, err := kms.New(f.Context(), kms.Config{})
+	require.NoError(f, err)
+	api := service.Client(root)
+	key, err := api.CreateKey(f.Context(), &sdk.CreateKeyInput{})
+	require.NoError(f, err)
+	grant, err := api.CreateGrant(f.Context(), &sdk.CreateGrantInput{
+		KeyId: key.KeyMetadata.KeyId, GranteePrincipal: &bob, Operations: []types.GrantOperation{opDecrypt},
+	})
+	require.NoError(f, err)
+	raw, err := base64.RawURLEncoding.DecodeString(*grant.GrantToken)
+	require.NoError(f, err)
+	f.Add(raw)
+	f.Add([]byte("111122223333/us-east-1/" + unknownID + "/" + unknownGrant + "/0123456789abcdef"))
+	f.Add([]byte("////0123456789abcdef"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, token := range []string{base64.RawURLEncoding.EncodeToString(b), string(b)} {
+			_, err := api.DescribeKey(t.Context(), &sdk.DescribeKeyInput{KeyId: key.KeyMetadata.KeyId, GrantTokens: []string{token}})
+			switch codeOf(err) {
+			case "InvalidGrantTokenException", "ValidationException":
+				require.NotEqual(t, *grant.GrantToken, token)
+			default:
+				require.NoError(t, err)
+				require.Equal(t, *grant.GrantToken, token)
+			}
+		}
+	})
+}
