@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/stretchr/testify/require"
@@ -107,9 +108,12 @@ func TestPrintingAccessKeysShowsNoSecret(t *testing.T) {
 	t.Parallel()
 	keys := &endpoint.AccessKeys{}
 	_, secret := keys.Create(identity.Root("111122223333", "us-east-1"))
+	_, sessionSecret, token := keys.CreateSession(identity.Root("111122223333", "us-east-1"), time.Now())
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		text := fmt.Sprintf(verb, keys)
-		require.Equal(t, "endpoint.AccessKeys{1 keys}", text)
-		require.NotContains(t, text, secret)
+		require.Equal(t, "endpoint.AccessKeys{2 keys}", text)
+		for _, quiet := range []string{secret, sessionSecret, token} {
+			require.NotContains(t, text, quiet)
+		}
 	}
 }
