@@ -24,8 +24,9 @@ type Config struct {
 	// InsecureAnySignature turns authentication off, for development on one
 	// machine: any signature is accepted, and an access key that is not registered
 	// stands for the root user of [identity.DefaultAccount]. Requests are then
-	// refused unless their Host is a loopback address, they have no Origin header
-	// and their content type is AWS's, so that no web page can make them.
+	// refused unless they come from this machine, their Host is a loopback address,
+	// they have no Origin header and their content type is AWS's, so that no web page
+	// can make them.
 	InsecureAnySignature bool
 
 	// Limits bounds what clients can ask for. Its zero value is for daily use.

@@ -37,6 +37,7 @@ type Account struct {
 	Management bool
 	// SCP and RCP are the service and resource control policies: for each level from
 	// the root to the account, those attached there. Nil means that there are none of
-	// the kind; an empty level denies everything.
+	// the kind; an empty level denies everything, so each level of RCP has to hold
+	// AWS's RCPFullAWSAccess.
 	SCP, RCP [][]*policy.Policy
 }

@@ -42,7 +42,15 @@ func (r *request) authorize(action string, t *target, conditions *policy.Context
 	if err != nil {
 		return err
 	}
-	if policy.Decide(q, layers).Allowed {
+	decision := policy.Decide(q, layers)
+	if decision.Outcome == policy.ImplicitDeny && t.key != nil {
+		// Only now: a key can have many grants, and no grant takes anything away.
+		if layers.Grants, err = r.grantsFor(t.key); err != nil {
+			return err
+		}
+		decision = policy.Decide(q, layers)
+	}
+	if decision.Allowed {
 		return nil
 	}
 	why := policy.Explain(q, layers)
@@ -62,7 +70,7 @@ func (r *request) question(action string, t *target, conditions *policy.Context)
 	}
 }
 
-// layers returns all that bears on a request for a target.
+// layers returns all that bears on a request for a target but the grants.
 func (r *request) layers(t *target) (*policy.Layers, error) {
 	layers := r.caller.Layers(r.bound, r.home)
 	layers.RCP = r.account(t.account).RCP
@@ -71,10 +79,9 @@ func (r *request) layers(t *target) (*policy.Layers, error) {
 	}
 	var err error
 	if layers.Resource, err = r.service.policies.compiled(keyPolicy(t.key)); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("kms: the stored policy of %s: %v", t.arn, err) // no refusal of the request's
 	}
-	layers.Grants, err = r.grantsFor(t.key)
-	return &layers, err
+	return &layers, nil
 }
 
 // account returns an account's place in its organization.

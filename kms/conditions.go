@@ -68,7 +68,7 @@ func setKeySpec(c *policy.Context, spec types.KeySpec, usage types.KeyUsageType,
 	c.SetBool(policy.KMSMultiRegion, multiRegion)
 }
 
-// setTags sets the keys that describe the tags in a request.
+// setRequestTags sets the keys that describe the tags in a request.
 func setRequestTags(c *policy.Context, tags []types.Tag) {
 	for _, t := range tags {
 		if t.TagKey != nil && t.TagValue != nil {
