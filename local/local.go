@@ -38,6 +38,9 @@ type Options struct {
 	// Audit takes a record of each request: a ring in memory that [Cloud.Events]
 	// reads.
 	Audit audit.Sink
+	// Limits bounds what clients of [Cloud.Handler] can ask for: what its zero value
+	// says.
+	Limits endpoint.Limits
 }
 
 // Cloud is a local cloud. It is safe for concurrent use.
@@ -71,7 +74,7 @@ func New(o *Options) (*Cloud, error) {
 	if c.kms, err = kms.New(context.Background(), kms.Config{Audit: sink, Identities: o.Identities}); err != nil {
 		return nil, err
 	}
-	if c.handler, err = endpoint.New(endpoint.Config{KMS: c.kms, Keys: c.keys}); err != nil {
+	if c.handler, err = endpoint.New(endpoint.Config{KMS: c.kms, Keys: c.keys, Limits: o.Limits}); err != nil {
 		return nil, err
 	}
 	c.root = c.credentials(identity.Root(c.account, identity.DefaultRegion))

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sealring/sealring/audit"
+	"github.com/sealring/sealring/endpoint"
 	"github.com/sealring/sealring/identity"
 	"github.com/sealring/sealring/local"
 )
@@ -144,4 +145,21 @@ func TestPrintingACloudShowsNoCredentials(t *testing.T) {
 		}
 		require.Equal(t, "local.Cloud{111122223333}", fmt.Sprintf(verb, cloud))
 	}
+}
+
+func TestLimitsHoldAtTheHandler(t *testing.T) {
+	t.Parallel()
+	cloud := newCloud(t, &local.Options{Limits: endpoint.Limits{Rate: 0.001, Burst: 2}})
+	client := sdk.NewFromConfig(cloud.AWSConfig("eu-west-1"), func(o *sdk.Options) { o.RetryMaxAttempts = 1 })
+	for range 2 {
+		_, err := client.ListKeys(t.Context(), &sdk.ListKeysInput{})
+		require.NoError(t, err)
+	}
+	_, err := client.ListKeys(t.Context(), &sdk.ListKeysInput{})
+	require.ErrorContains(t, err, "ThrottlingException")
+	_, err = cloud.SDK("eu-west-1").ListKeys(t.Context(), &sdk.ListKeysInput{})
+	require.NoError(t, err, "in process there is no limit")
+
+	_, err = local.New(&local.Options{Limits: endpoint.Limits{Rate: -1}})
+	require.Error(t, err)
 }
