@@ -57,6 +57,7 @@ type FormatError struct {
 	cause error // may be nil
 }
 
+// Error says which field is wrong, where and why.
 func (e *FormatError) Error() string {
 	return fmt.Sprintf("%v: %s at byte %d: %s", e.kind, e.Field, e.Offset, e.Reason)
 }

@@ -26,6 +26,9 @@ type SessionOptions struct {
 	// SourceIdentity says on whose behalf a role is assumed. A federated user has none.
 	SourceIdentity string
 
+	// MFA is when a second factor was given before the session was made: it was not.
+	MFA time.Time
+
 	// Issued is when the session was made: now.
 	Issued time.Time
 }
@@ -107,6 +110,7 @@ func newSession(o *SessionOptions) (*Session, error) {
 		Restricted:     len(o.Policies) > 0,
 		Tags:           slices.Clone(o.Tags),
 		SourceIdentity: o.SourceIdentity,
+		MFA:            o.MFA,
 		Issued:         o.Issued,
 	}
 	for i, text := range o.Policies {

@@ -25,6 +25,9 @@ type Session struct {
 	Tags []policy.Pair
 	// SourceIdentity is the identity that was given when the role was assumed.
 	SourceIdentity string
+	// MFA is when the principal proved itself with a second factor before the session
+	// was made; zero if it did not.
+	MFA time.Time
 	// Issued is when the session was made.
 	Issued time.Time
 }

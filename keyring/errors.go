@@ -50,6 +50,7 @@ type Attempt struct {
 	Err      error
 }
 
+// Error names every attempt, by provider and info, with its error.
 func (e *NoMatchError) Error() string {
 	if len(e.Attempts) == 0 {
 		return ErrNoMatch.Error() + ": none is addressed to this keyring"

@@ -3,6 +3,7 @@ package kms
 import (
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
@@ -28,6 +29,10 @@ func (r *request) conditions(t *target, targets []target) *policy.Context {
 	if s := r.caller.Session; s != nil {
 		if s.SourceIdentity != "" {
 			c.SetString(policy.AWSSourceIdentity, s.SourceIdentity)
+		}
+		c.SetBool(policy.AWSMultiFactorAuthPresent, !s.MFA.IsZero())
+		if !s.MFA.IsZero() {
+			c.SetInt(policy.AWSMultiFactorAuthAge, int64(r.now.Sub(s.MFA)/time.Second))
 		}
 		if !s.Issued.IsZero() {
 			c.SetTime(policy.AWSTokenIssueTime, s.Issued)

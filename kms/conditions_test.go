@@ -176,6 +176,20 @@ func conditionRows(t *testing.T) []conditionRow {
 				c.Session = &identity.Session{Issuer: alice.Principal, SourceIdentity: "ann", Issued: time.Unix(1, 0), Restricted: true, Policies: everythingAllowed}
 			})},
 			[]asked{plain}},
+		// A second factor: the cloud's clock stands at 2026-01-01. Long-term credentials
+		// do not have the key at all.
+		{`{"Bool":{"aws:MultiFactorAuthPresent":"true"},"NumericLessThan":{"aws:MultiFactorAuthAge":"3600"}}`,
+			[]asked{from(withFactor(time.Date(2025, 12, 31, 23, 30, 0, 0, time.UTC)))},
+			[]asked{plain, from(withFactor(time.Time{})), from(withFactor(time.Date(2025, 12, 31, 22, 0, 0, 0, time.UTC)))}},
+		{`{"Bool":{"aws:MultiFactorAuthPresent":"false"}}`, []asked{from(withFactor(time.Time{}))}, []asked{plain}},
+		{`{"Null":{"aws:MultiFactorAuthPresent":"true"}}`, []asked{plain}, []asked{from(withFactor(time.Time{}))}},
+	}
+}
+
+// withFactor makes a caller a session whose principal gave a second factor at a time.
+func withFactor(at time.Time) func(*identity.Caller) {
+	return func(c *identity.Caller) {
+		c.Session = &identity.Session{Issuer: alice.Principal, MFA: at, Restricted: true, Policies: everythingAllowed}
 	}
 }
 
