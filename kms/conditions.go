@@ -46,7 +46,7 @@ func (r *request) conditions(t *target, targets []target) *policy.Context {
 		c.Add(policy.EncryptionContext, k, v)
 	}
 	if t.grant != nil {
-		grantConditions(c, t.grant)
+		grantConditions(c, t.grant, r.op == createGrant)
 	}
 	if t.key == nil {
 		return c
@@ -90,12 +90,15 @@ func setAlgorithm(c *policy.Context, a types.EncryptionAlgorithmSpec) {
 	c.SetString(policy.KMSEncryptionAlgorithm, string(a))
 }
 
-// grantConditions sets the keys that describe the grant in a request.
-func grantConditions(c *policy.Context, g *policy.Grant) {
-	c.SetStrings(policy.KMSGrantOperations, g.Operations.Names())
-	c.SetString(policy.KMSGranteePrincipal, g.Grantee)
-	if g.Retiring != "" {
-		c.SetString(policy.KMSRetiringPrincipal, g.Retiring)
+// grantConditions sets the keys that describe the grant in a request: for CreateGrant
+// all of them, for RetireGrant those of its constraint.
+func grantConditions(c *policy.Context, g *policy.Grant, creates bool) {
+	if creates {
+		c.SetStrings(policy.KMSGrantOperations, g.Operations.Names())
+		c.SetString(policy.KMSGranteePrincipal, g.Grantee)
+		if g.Retiring != "" {
+			c.SetString(policy.KMSRetiringPrincipal, g.Retiring)
+		}
 	}
 	switch {
 	case len(g.EncryptionContextEquals) > 0:

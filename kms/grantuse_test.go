@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sealring/sealring/identity"
+	"github.com/sealring/sealring/kms/kmstest"
 	"github.com/sealring/sealring/policy"
 )
 
@@ -337,4 +338,39 @@ func TestGrantIsForAWSResource(t *testing.T) {
 		denied(t, w.as(alice), alice, &sdk.CreateGrantInput{KeyId: &w.key, GranteePrincipal: aws.String(bob), Operations: []types.GrantOperation{opDecrypt}},
 			"kms:CreateGrant", w.key, noPolicy("identity-based policy", "kms:CreateGrant"))
 	})
+}
+
+// TestRetireGrantHasTheConstraintsKeysOnly: who the grant is to and what for are
+// condition keys of CreateGrant.
+func TestRetireGrantHasTheConstraintsKeysOnly(t *testing.T) {
+	t.Parallel()
+	cloud := kmstest.New(t, nil)
+	client := cloud.Client(cloud.Root())
+	for condition, denied := range map[string]bool{
+		`{"Null":{"kms:GranteePrincipal":"false"}}`:                              false,
+		`{"Null":{"kms:GrantOperations":"false"}}`:                               false,
+		`{"Null":{"kms:RetiringPrincipal":"false"}}`:                             false,
+		`{"StringEquals":{"kms:GrantConstraintType":"EncryptionContextSubset"}}`: true,
+		`{"StringEquals":{"kms:EncryptionContext:tenant":"42"}}`:                 true,
+		`{"StringEquals":{"kms:EncryptionContext:tenant":"43"}}`:                 false,
+	} {
+		text := `{"Version":"2012-10-17","Statement":[
+			{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"kms:*","Resource":"*"},
+			{"Effect":"Deny","Principal":{"AWS":"111122223333"},"Action":"kms:RetireGrant","Resource":"*","Condition":` + condition + `}]}`
+		key, err := client.CreateKey(t.Context(), &sdk.CreateKeyInput{Policy: &text})
+		require.NoError(t, err)
+		root := cloud.Root().Principal
+		grant, err := client.CreateGrant(t.Context(), &sdk.CreateGrantInput{
+			KeyId: key.KeyMetadata.KeyId, GranteePrincipal: &root, RetiringPrincipal: &root,
+			Operations:  []types.GrantOperation{types.GrantOperationDecrypt},
+			Constraints: &types.GrantConstraints{EncryptionContextSubset: map[string]string{"tenant": "42"}},
+		})
+		require.NoError(t, err)
+		_, err = client.RetireGrant(t.Context(), &sdk.RetireGrantInput{GrantToken: grant.GrantToken})
+		if denied {
+			require.ErrorContains(t, err, "AccessDeniedException", condition)
+		} else {
+			require.NoError(t, err, condition)
+		}
+	}
 }
