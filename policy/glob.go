@@ -327,13 +327,18 @@ type arnParts [6]string
 
 // splitARN takes an ARN apart. It reports false if s is none.
 func splitARN(s string) (a arnParts, ok bool) {
-	for i := range 5 {
-		cut := strings.IndexByte(s, ':')
-		if cut < 0 {
-			return arnParts{}, false
+	// The parts are short: a loop over the bytes is faster than five searches.
+	part, from := 0, 0
+	for i := 0; i < len(s); i++ {
+		if s[i] != ':' {
+			continue
 		}
-		a[i], s = s[:cut], s[cut+1:]
+		a[part] = s[from:i]
+		from = i + 1
+		if part++; part == 5 {
+			a[5] = s[from:]
+			return a, a[0] == "arn"
+		}
 	}
-	a[5] = s
-	return a, a[0] == "arn"
+	return arnParts{}, false
 }
