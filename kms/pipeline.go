@@ -132,12 +132,7 @@ func (r *request) serve(ctx context.Context, in any) (any, error) {
 		}
 		return out, nil
 	}
-	leave, err := r.service.gate.enter(ctx, 1)
-	if err != nil {
-		return nil, r.refuse(ctx, err)
-	}
-	err = r.apply(ctx)
-	leave()
+	err = r.applyBesideOthers(ctx)
 	switch {
 	case err == nil:
 		return out, nil
@@ -145,6 +140,16 @@ func (r *request) serve(ctx context.Context, in any) (any, error) {
 		return r.again(ctx, in)
 	}
 	return nil, err
+}
+
+// applyBesideOthers is apply for a request that has not been overtaken yet.
+func (r *request) applyBesideOthers(ctx context.Context) error {
+	leave, err := r.service.gate.enter(ctx, 1)
+	if err != nil {
+		return r.refuse(ctx, err)
+	}
+	defer leave() // a sink may panic, and its server go on
+	return r.apply(ctx)
 }
 
 // apply records the decision and commits its draft. The error is
