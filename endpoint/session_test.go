@@ -51,7 +51,7 @@ func TestCheckTokens(t *testing.T) {
 		{"session", id, []string{token}, signingTime, ""},
 		{"session without its token", id, nil, signingTime, unknown},
 		{"session with an empty token", id, []string{""}, signingTime, unknown},
-		{"session with another token", id, []string{"x" + token[1:]}, signingTime, unknown},
+		{"session with another token", id, []string{"." + token[1:]}, signingTime, unknown},
 		{"session with half a token", id, []string{token[:20]}, signingTime, unknown},
 		{"session with a longer token", id, []string{token + "x"}, signingTime, unknown},
 		{"session with its token twice", id, []string{token, token}, signingTime, unknown},
