@@ -3,31 +3,41 @@ package store
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
+	"strings"
 )
 
 // Draft is a transaction that is decided on a snapshot and committed later, after
 // something that must happen in between, such as writing an audit record. It
 // remembers what was read and holds what is to be written; [Draft.Commit] writes
-// only if every value read is still the same.
+// only if nothing that was read has been written since, if only with the value that
+// it had.
 //
 // A draft has the methods of [Tx] without Revision; Put and Delete cannot fail. They
 // may be called only while the View of its snapshot runs. It is not safe for
 // concurrent use.
 type Draft struct {
 	tx     Tx
-	reads  map[string][]byte // nil value: the key was not there
-	writes map[string][]byte // nil value: delete
+	reads  []read  // few: searched from one end to the other
+	writes []write // sorted by key at Commit
+}
+
+// read is a key that was read, and the version that it had.
+type read struct {
+	key     string
+	version uint64
+}
+
+// write is a key and what Commit does to it: sets it, or deletes it if value is nil.
+type write struct {
+	key   string
+	value []byte
 }
 
 // NewDraft returns an empty draft that reads through tx, the transaction of a View.
-func NewDraft(tx Tx) *Draft {
-	return &Draft{tx: tx, reads: map[string][]byte{}, writes: map[string][]byte{}}
-}
+func NewDraft(tx Tx) *Draft { return &Draft{tx: tx} }
 
 // Format prints how much was read and written only, whatever the verb.
 func (d *Draft) Format(f fmt.State, _ rune) {
@@ -37,37 +47,64 @@ func (d *Draft) Format(f fmt.State, _ rune) {
 // Get returns the value of key in the snapshot as the draft's writes would leave
 // it, or ErrNotFound.
 func (d *Draft) Get(key string) ([]byte, error) {
-	if v, ok := d.writes[key]; ok {
-		return found(v)
+	if i := d.written(key); i >= 0 {
+		if d.writes[i].value == nil {
+			return nil, ErrNotFound
+		}
+		return bytes.Clone(d.writes[i].value), nil
 	}
-	if v, ok := d.reads[key]; ok {
-		return found(v)
-	}
-	v, err := d.tx.Get(key)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	switch v, err := d.version(key); {
+	case err != nil:
 		return nil, err
-	}
-	if err == nil && v == nil {
-		v = []byte{}
-	}
-	d.reads[key] = v
-	return found(v)
-}
-
-func found(v []byte) ([]byte, error) {
-	if v == nil {
+	case v == 0:
 		return nil, ErrNotFound
 	}
-	return bytes.Clone(v), nil
+	return d.tx.Get(key)
+}
+
+// Version returns the version of key in the snapshot, as [Tx.Version] does; ok is
+// false if the draft itself has written key, and then only Get tells what it holds.
+// Commit counts the key as read.
+func (d *Draft) Version(key string) (version uint64, ok bool, err error) {
+	if d.written(key) >= 0 {
+		return 0, false, nil
+	}
+	version, err = d.version(key)
+	return version, err == nil, err
+}
+
+// version is Version for a key that the draft has not written.
+func (d *Draft) version(key string) (uint64, error) {
+	for i := range d.reads {
+		if d.reads[i].key == key {
+			return d.reads[i].version, nil
+		}
+	}
+	v, err := d.tx.Version(key)
+	if err == nil {
+		d.reads = append(d.reads, read{key, v})
+	}
+	return v, err
+}
+
+// written returns the index of key in the draft's writes, or -1.
+func (d *Draft) written(key string) int {
+	return slices.IndexFunc(d.writes, func(w write) bool { return w.key == key })
 }
 
 // Put sets the value of key at commit.
-func (d *Draft) Put(key string, value []byte) {
-	d.writes[key] = append([]byte{}, value...)
-}
+func (d *Draft) Put(key string, value []byte) { d.write(key, clone(value)) }
 
 // Delete removes key at commit.
-func (d *Draft) Delete(key string) { d.writes[key] = nil }
+func (d *Draft) Delete(key string) { d.write(key, nil) }
+
+func (d *Draft) write(key string, value []byte) {
+	if i := d.written(key); i >= 0 {
+		d.writes[i].value = value
+		return
+	}
+	d.writes = append(d.writes, write{key, value})
+}
 
 // Scan yields entries of the snapshot as [Tx.Scan] does. It ignores the draft's
 // writes, and Commit does not compare what it yielded: a decision that writes must
@@ -78,29 +115,29 @@ func (d *Draft) Scan(prefix, after string) iter.Seq2[Entry, error] { return d.tx
 func (d *Draft) Writes() bool { return len(d.writes) > 0 }
 
 // Commit writes the draft to s in one update. The error is [ErrConflict], and
-// nothing is written, if a value that the draft has read is no longer the same. A
-// draft without writes commits at once and compares nothing.
+// nothing is written, if a key that the draft has read was written since. A draft
+// without writes commits at once and compares nothing.
 func (d *Draft) Commit(ctx context.Context, s Store) error {
 	if !d.Writes() {
 		return nil
 	}
+	slices.SortFunc(d.writes, func(a, b write) int { return strings.Compare(a.key, b.key) })
 	return s.Update(ctx, func(tx Tx) error {
-		for _, key := range slices.Sorted(maps.Keys(d.reads)) {
-			was := d.reads[key]
-			is, err := tx.Get(key)
-			if err != nil && !errors.Is(err, ErrNotFound) {
+		for _, r := range d.reads {
+			is, err := tx.Version(r.key)
+			if err != nil {
 				return err
 			}
-			if there := err == nil; there != (was != nil) || !bytes.Equal(is, was) {
+			if is != r.version {
 				return ErrConflict
 			}
 		}
-		for _, key := range slices.Sorted(maps.Keys(d.writes)) {
-			var err error
-			if v := d.writes[key]; v == nil {
-				err = tx.Delete(key)
+		for _, w := range d.writes {
+			err := error(nil)
+			if w.value == nil {
+				err = tx.Delete(w.key)
 			} else {
-				err = tx.Put(key, v)
+				err = tx.Put(w.key, w.value)
 			}
 			if err != nil {
 				return err

@@ -53,7 +53,7 @@ func TestDraftFindsWhatHasChanged(t *testing.T) {
 		{"an empty one deleted", read("empty"), remove("empty"), store.ErrConflict},
 		{"an empty one filled", read("empty"), change("empty", "1"), store.ErrConflict},
 		{"the second of two", read("a", "empty"), change("empty", "1"), store.ErrConflict},
-		{"set to the same", read("a"), change("a", "1"), nil},
+		{"set to the same", read("a"), change("a", "1"), store.ErrConflict},
 		{"another", read("a"), change("b", "2"), nil},
 		{"not read", read(), change("a", "2"), nil},
 		{"only what was written", func(d *store.Draft) { d.Put("a", nil) }, change("a", "2"), nil},

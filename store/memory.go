@@ -49,7 +49,7 @@ func (m *Memory) View(ctx context.Context, fn func(Tx) error) error {
 	if base == nil {
 		return ErrClosed
 	}
-	tx := &memoryTx{root: base.root, revision: base.revision}
+	tx := &memoryTx{root: base.root, base: base.root, revision: base.revision}
 	defer tx.end()
 	return fn(tx)
 }
@@ -71,7 +71,7 @@ func (m *Memory) Update(ctx context.Context, fn func(Tx) error) error {
 		return ErrClosed
 	}
 	tx := &memoryTx{
-		root: base.root, revision: base.revision,
+		root: base.root, base: base.root, revision: base.revision,
 		writable: true, seed: m.seed, written: map[string]struct{}{},
 	}
 	defer tx.end()
@@ -129,6 +129,7 @@ func (m *Memory) Close() error {
 // is under way keeps reading the one it began with.
 type memoryTx struct {
 	root     *node
+	base     *node // what root was at the beginning
 	revision uint64
 	done     bool
 
@@ -181,7 +182,7 @@ func (t *memoryTx) Put(key string, value []byte) error {
 	if err := t.meter.Put(key, value); err != nil {
 		return err
 	}
-	t.root = t.root.put(key, clone(value), maphash.String(t.seed, key))
+	t.root = t.root.put(key, clone(value), t.revision+1, maphash.String(t.seed, key))
 	t.written[key] = struct{}{}
 	return nil
 }
@@ -213,6 +214,16 @@ func (t *memoryTx) Scan(prefix, after string) iter.Seq2[Entry, error] {
 			return yield(Entry{n.key, clone(n.value)}, nil)
 		})
 	}
+}
+
+func (t *memoryTx) Version(key string) (uint64, error) {
+	if err := t.read(key); err != nil {
+		return 0, err
+	}
+	if n := t.base.get(key); n != nil {
+		return n.version, nil
+	}
+	return 0, nil
 }
 
 func (t *memoryTx) Revision() uint64 { return t.revision }

@@ -229,4 +229,11 @@ func (t *sealedTx) Scan(prefix, after string) iter.Seq2[Entry, error] {
 	}
 }
 
+func (t *sealedTx) Version(key string) (uint64, error) {
+	if key == headKey {
+		return 0, ErrReservedKey
+	}
+	return t.tx.Version(key)
+}
+
 func (t *sealedTx) Revision() uint64 { return t.tx.Revision() }

@@ -218,7 +218,7 @@ func TestSealedDraft(t *testing.T) {
 		d.Put("b", v)
 	}
 	d := draft(t, s, decide)
-	put(t, s, "a", "1") // another ciphertext, the same value
+	put(t, s, "other", "1")
 	require.NoError(t, d.Commit(t.Context(), s))
 	d = draft(t, s, decide)
 	put(t, s, "a", "2")

@@ -90,6 +90,12 @@ type Tx interface {
 	// ignores writes made while it runs. An error ends it.
 	Scan(prefix, after string) iter.Seq2[Entry, error]
 
+	// Version returns the revision of the commit that last wrote key, 0 if key is not
+	// there. It does not see the transaction's own writes. A key that has the same
+	// version in two transactions has the same value, so what was made of the value
+	// can be kept under it.
+	Version(key string) (uint64, error)
+
 	// Revision returns the revision of the snapshot that the transaction reads. It
 	// grows with each commit that changes something.
 	Revision() uint64

@@ -9,6 +9,7 @@ import "strings"
 type node struct {
 	key         string
 	value       []byte // never modified
+	version     uint64 // revision of the commit that set value
 	priority    uint64
 	left, right *node
 }
@@ -26,26 +27,26 @@ func (n *node) get(key string) *node {
 }
 
 // put returns the map with key set to value. Its root is a new node.
-func (n *node) put(key string, value []byte, priority uint64) *node {
+func (n *node) put(key string, value []byte, version, priority uint64) *node {
 	if n == nil {
-		return &node{key: key, value: value, priority: priority}
+		return &node{key: key, value: value, version: version, priority: priority}
 	}
 	root := *n
 	switch {
 	case key < n.key:
-		root.left = n.left.put(key, value, priority)
+		root.left = n.left.put(key, value, version, priority)
 		if l := root.left; l.priority > root.priority {
 			root.left, l.right = l.right, &root // l is new, so it may be changed
 			return l
 		}
 	case key > n.key:
-		root.right = n.right.put(key, value, priority)
+		root.right = n.right.put(key, value, version, priority)
 		if r := root.right; r.priority > root.priority {
 			root.right, r.left = r.left, &root
 			return r
 		}
 	default:
-		root.value = value
+		root.value, root.version = value, version
 	}
 	return &root
 }
@@ -67,7 +68,7 @@ func (n *node) remove(key string) *node {
 	if left == n.left && right == n.right {
 		return n
 	}
-	return &node{n.key, n.value, n.priority, left, right}
+	return &node{n.key, n.value, n.version, n.priority, left, right}
 }
 
 // join returns the union of two maps, every key of l being less than every key of r.

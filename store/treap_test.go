@@ -50,7 +50,7 @@ func TestTreapKeepsEveryVersion(t *testing.T) {
 			delete(model, key)
 		} else {
 			value := fmt.Sprint(i)
-			root = root.put(key, []byte(value), maphash.String(seed, key))
+			root = root.put(key, []byte(value), 1, maphash.String(seed, key))
 			model[key] = value
 		}
 		if i%50 == 0 {
@@ -81,7 +81,7 @@ func TestTreapIsShallowWhateverTheOrder(t *testing.T) {
 		var root *node
 		for _, i := range order {
 			key := fmt.Sprintf("%08d", i)
-			root = root.put(key, nil, maphash.String(seed, key))
+			root = root.put(key, nil, 1, maphash.String(seed, key))
 		}
 		// The expected depth is about 2·ln(n) ≈ 19 + a constant; 80 is never met.
 		require.Less(t, checkTree(t, root, "", "~", ^uint64(0)), 80, name)
@@ -92,7 +92,7 @@ func TestTreapWithEqualPriorities(t *testing.T) {
 	t.Parallel()
 	var root *node
 	for i := range 100 {
-		root = root.put(fmt.Sprintf("%02d", i*37%100), nil, 7)
+		root = root.put(fmt.Sprintf("%02d", i*37%100), nil, 1, 7)
 	}
 	for i := range 50 {
 		root = root.remove(fmt.Sprintf("%02d", 2*i))

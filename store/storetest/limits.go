@@ -49,8 +49,9 @@ func checkMaxKeys(tb testing.TB, s store.Store) {
 			}
 			return nil
 		},
-		"Put":    func(tx store.Tx, i int) error { return tx.Put(numbered(i), []byte("2")) },
-		"Delete": func(tx store.Tx, i int) error { return tx.Delete("none" + numbered(i)) },
+		"Version": func(tx store.Tx, i int) error { _, err := tx.Version(numbered(i)); return err },
+		"Put":     func(tx store.Tx, i int) error { return tx.Put(numbered(i), []byte("2")) },
+		"Delete":  func(tx store.Tx, i int) error { return tx.Delete("none" + numbered(i)) },
 		"Scan": func(tx store.Tx, i int) error {
 			for _, err := range tx.Scan(numbered(i), "") {
 				return err

@@ -20,6 +20,7 @@ type naive struct {
 
 	mu     sync.Mutex
 	data   map[string][]byte
+	vers   map[string]uint64
 	rev    uint64
 	log    []store.Change
 	closed bool
@@ -27,7 +28,7 @@ type naive struct {
 }
 
 func newNaive(flaw string) *naive {
-	return &naive{flaw: flaw, data: map[string][]byte{}, wake: make(chan struct{})}
+	return &naive{flaw: flaw, data: map[string][]byte{}, vers: map[string]uint64{}, wake: make(chan struct{})}
 }
 
 func (s *naive) has(flaw string) bool { return s.flaw == flaw }
@@ -43,7 +44,7 @@ func (s *naive) begin(ctx context.Context, writable bool) (*naiveTx, error) {
 	}
 	return &naiveTx{
 		s: s, writable: writable, rev: s.rev,
-		base: maps.Clone(s.data), state: maps.Clone(s.data),
+		base: maps.Clone(s.data), state: maps.Clone(s.data), vers: maps.Clone(s.vers),
 		read: map[string]bool{}, written: map[string]bool{},
 	}, nil
 }
@@ -196,7 +197,11 @@ func (s *naive) publish(changes []store.Change) {
 	for _, c := range changes {
 		if c.Deleted {
 			delete(s.data, c.Key)
+			delete(s.vers, c.Key)
 		} else {
+			if !s.has("keeps the version of the first write") || s.vers[c.Key] == 0 {
+				s.vers[c.Key] = s.rev
+			}
 			s.data[c.Key] = c.Value
 		}
 	}

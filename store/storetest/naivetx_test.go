@@ -15,6 +15,7 @@ type naiveTx struct {
 	done        bool
 	rev         uint64
 	base, state map[string][]byte
+	vers        map[string]uint64
 	read        map[string]bool // by Get
 	written     map[string]bool
 	meter       store.Meter
@@ -188,6 +189,30 @@ func (t *naiveTx) next(m map[string][]byte, prefix, after string, first bool) (b
 		}
 	}
 	return best, ok
+}
+
+func (t *naiveTx) Version(key string) (uint64, error) {
+	if err := t.over(); err != nil {
+		return 0, err
+	}
+	if t.s.has("a version has no limit") {
+		return t.vers[key], nil
+	}
+	if err := t.count(func() error { return t.meter.Read(key) }); err != nil {
+		return 0, err
+	}
+	t.read[key] = true
+	switch {
+	case t.s.has("the version is the snapshot's"):
+		return t.rev, nil
+	case t.s.has("a version sees own writes") && t.written[key]:
+		return t.rev + 1, nil
+	case t.s.has("a version of now"):
+		t.s.mu.Lock()
+		defer t.s.mu.Unlock()
+		return t.s.vers[key], nil
+	}
+	return t.vers[key], nil
 }
 
 func (t *naiveTx) Revision() uint64 { return t.rev }

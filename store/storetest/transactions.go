@@ -20,6 +20,7 @@ func transactionChecks() []check {
 		{"View/is a snapshot", checkSnapshot},
 		{"Tx/is of no use after its end", checkTxDone},
 		{"Tx/the revision grows with each change", checkRevision},
+		{"Tx/a key's version is its last commit's", checkVersion},
 		{"Context/one that is done starts nothing", checkContextDone},
 	}
 }
@@ -135,6 +136,9 @@ func checkSnapshot(tb testing.TB, s store.Store) {
 		expectGet(tb, tx, "a", "1")
 		expectGet(tb, tx, "b", "2")
 		expectAbsent(tb, tx, "d")
+		if v, err := tx.Version("a"); err != nil || v == 0 || v > before {
+			tb.Errorf("the version of a key of the snapshot of revision %d is %d, %v", before, v, err)
+		}
 		got, err := scan(tx, "", "")
 		if err == nil && len(got) != 6 {
 			tb.Errorf("a scan of the snapshot yields %q", got)
@@ -158,6 +162,8 @@ func checkTxDone(tb testing.TB, s store.Store) {
 	for _, tx := range []store.Tx{viewed, updated} {
 		_, err := tx.Get("a")
 		expectError(tb, "Get after the end", err, store.ErrTxDone)
+		_, err = tx.Version("a")
+		expectError(tb, "Version after the end", err, store.ErrTxDone)
 		_, err = scan(tx, "", "")
 		expectError(tb, "Scan after the end", err, store.ErrTxDone)
 	}
@@ -179,6 +185,35 @@ func checkRevision(tb testing.TB, s store.Store) {
 			tb.Errorf("%s: revision %d before, %d within, %d after", change, last, within, now)
 		}
 		last = now
+	}
+}
+
+// checkVersion expects a key's version to be the revision that its last commit gave
+// the store, whatever else was committed since.
+func checkVersion(tb testing.TB, s store.Store) {
+	want := map[string]uint64{}
+	check := func(tx store.Tx, when string) {
+		tb.Helper()
+		for _, key := range []string{"a", "b"} {
+			if v, err := tx.Version(key); err != nil || v != want[key] {
+				tb.Errorf("version of %q %s: %d, %v; want %d", key, when, v, err, want[key])
+			}
+		}
+	}
+	for _, change := range []string{"+a=1", "+b=2", "+a=1", "-b", "+c=3", "+b=2", "+a="} {
+		update(tb, s, func(tx store.Tx) error {
+			check(tx, "within an update")
+			if err := writes(tx, change); err != nil {
+				return err
+			}
+			check(tx, "after a write of the transaction's own")
+			return nil
+		})
+		want[change[1:2]] = revision(tb, s)
+		if change[0] == '-' {
+			want[change[1:2]] = 0
+		}
+		view(tb, s, func(tx store.Tx) error { check(tx, "after "+change); return nil })
 	}
 }
 
