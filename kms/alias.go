@@ -12,6 +12,7 @@ import (
 
 	"github.com/sealring/sealring/internal/arn"
 	"github.com/sealring/sealring/internal/keyrecord"
+	"github.com/sealring/sealring/internal/keyspec"
 )
 
 // CreateAlias, UpdateAlias, DeleteAlias and ListAliases. An alias and the list of
@@ -32,7 +33,6 @@ var createAlias = &operation[sdk.CreateAliasInput, sdk.CreateAliasOutput]{
 	targets: func(r *request, in *sdk.CreateAliasInput) ([]target, error) {
 		return r.aliasAndKey(*in.AliasName, in.TargetKeyId)
 	},
-	states: whenNotPending,
 	run: func(r *request, in *sdk.CreateAliasInput, on []target) (*sdk.CreateAliasOutput, error) {
 		name, k := *in.AliasName, on[1].key
 		old, _, err := r.liveAlias(name)
@@ -68,11 +68,22 @@ var updateAlias = &operation[sdk.UpdateAliasInput, sdk.UpdateAliasOutput]{
 		if err != nil {
 			return nil, err
 		}
-		from := targetOf(onOldTarget, old)
+		from, err := r.targetOf(onOldTarget, old)
 		from.anyState = true // an alias may leave a key in any state
-		return append(on, from), nil
+		return append(on, from), err
 	},
-	states: whenNotPending,
+	suits: func(in *sdk.UpdateAliasInput, on []target) error {
+		k, old := on[1].key, on[2].key
+		spec, _ := keyspec.Lookup(k.Spec)
+		was, _ := keyspec.Lookup(old.Spec)
+		switch {
+		case k.Usage != old.Usage:
+			return validation("Alias %s cannot be changed from a CMK with key usage %s to a CMK with key usage %s. The key usage of the current CMK and the new CMK must be the same.", on[0].arn, old.Usage, k.Usage)
+		case spec.Symmetric() != was.Symmetric(): // AES and RSA can both encrypt
+			return validation("Alias %s cannot be changed from a CMK with key spec %s to a CMK with key spec %s. The current CMK and the new CMK must both be symmetric or both be asymmetric.", on[0].arn, old.Spec, k.Spec)
+		}
+		return nil
+	},
 	run: func(r *request, in *sdk.UpdateAliasInput, on []target) (*sdk.UpdateAliasOutput, error) {
 		a, err := r.readAlias(r.caller.Account, *in.AliasName)
 		if err != nil {
@@ -105,9 +116,9 @@ var deleteAlias = &operation[sdk.DeleteAliasInput, sdk.DeleteAliasOutput]{
 		if err != nil {
 			return nil, err
 		}
-		return []target{r.aliasResource(*in.AliasName), targetOf(onKey, k)}, nil
+		t, err := r.targetOf(onKey, k)
+		return []target{r.aliasResource(*in.AliasName), t}, err
 	},
-	states: inAnyState,
 	run: func(r *request, in *sdk.DeleteAliasInput, on []target) (*sdk.DeleteAliasOutput, error) {
 		k := on[1].key
 		removeAlias(k, *in.AliasName)
@@ -145,7 +156,6 @@ var listAliases = &operation[sdk.ListAliasesInput, sdk.ListAliasesOutput]{
 		}
 		return on, nil
 	},
-	states: inAnyState,
 	run: func(r *request, in *sdk.ListAliasesInput, on []target) (*sdk.ListAliasesOutput, error) {
 		p, err := openPage("ListAliases", in.Limit, in.Marker, defaultAliasesPage, maxAliasesPage)
 		if err != nil {
@@ -188,7 +198,7 @@ func (r *request) allAliases(after string) iter.Seq2[*keyrecord.Alias, error] {
 			}
 			var k *keyrecord.Key
 			if err == nil {
-				k, err = r.readKey(r.caller.Account, r.caller.Region, a.Target)
+				k, err = r.aliasKey(r.caller.Account, a)
 			}
 			if err == nil && k == nil {
 				continue // the key is gone
@@ -261,11 +271,24 @@ func (r *request) liveAlias(name string) (*keyrecord.Alias, *keyrecord.Key, erro
 	if err != nil || a == nil {
 		return nil, nil, err
 	}
-	k, err := r.readKey(r.caller.Account, r.caller.Region, a.Target)
+	k, err := r.aliasKey(r.caller.Account, a)
 	if err != nil || k == nil {
 		return nil, nil, err
 	}
 	return a, k, nil
+}
+
+// aliasKey reads the key that an alias refers to, nil if it is gone. A key that was
+// deleted and made again, as a replica can be, does not know the alias any more.
+func (r *request) aliasKey(account string, a *keyrecord.Alias) (*keyrecord.Key, error) {
+	k, err := r.readKey(account, r.caller.Region, a.Target)
+	if err != nil || k == nil {
+		return nil, err
+	}
+	if _, ok := slices.BinarySearch(k.Aliases, a.Name); !ok {
+		return nil, nil
+	}
+	return k, nil
 }
 
 // existingAlias is liveAlias for an alias that has to be there.

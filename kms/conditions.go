@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/sealring/sealring/internal/arn"
+	"github.com/sealring/sealring/internal/keyrecord"
 	"github.com/sealring/sealring/policy"
 )
 
@@ -51,7 +52,7 @@ func (r *request) conditions(t *target, targets []target) *policy.Context {
 	if t.key == nil {
 		return c
 	}
-	setKeySpec(c, types.KeySpecSymmetricDefault, types.KeyUsageTypeEncryptDecrypt, types.OriginTypeAwsKms, false)
+	setKeySpec(c, t.key)
 	c.SetStrings(policy.KMSResourceAliases, t.key.Aliases)
 	for _, tag := range t.key.Tags {
 		c.Add(policy.ResourceTag, tag.Key, tag.Value)
@@ -66,11 +67,17 @@ func (r *request) conditions(t *target, targets []target) *policy.Context {
 }
 
 // setKeySpec sets the keys that describe a key, or the key that a request is to make.
-func setKeySpec(c *policy.Context, spec types.KeySpec, usage types.KeyUsageType, origin types.OriginType, multiRegion bool) {
-	c.SetString(policy.KMSKeySpec, string(spec))
-	c.SetString(policy.KMSKeyUsage, string(usage))
-	c.SetString(policy.KMSKeyOrigin, string(origin))
-	c.SetBool(policy.KMSMultiRegion, multiRegion)
+func setKeySpec(c *policy.Context, k *keyrecord.Key) {
+	c.SetString(policy.KMSKeySpec, k.Spec)
+	c.SetString(policy.KMSKeyUsage, k.Usage)
+	c.SetString(policy.KMSKeyOrigin, k.Origin)
+	c.SetBool(policy.KMSMultiRegion, k.MultiRegion != nil)
+	switch {
+	case k.Primary():
+		c.SetString(policy.KMSMultiRegionKeyType, string(types.MultiRegionKeyTypePrimary))
+	case k.Replica():
+		c.SetString(policy.KMSMultiRegionKeyType, string(types.MultiRegionKeyTypeReplica))
+	}
 }
 
 // setRequestTags sets the keys that describe the tags in a request.

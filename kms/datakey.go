@@ -26,7 +26,6 @@ var generateDataKey = &operation[sdk.GenerateDataKeyInput, sdk.GenerateDataKeyOu
 	targets: func(r *request, in *sdk.GenerateDataKeyInput) ([]target, error) {
 		return r.keyIn(in.KeyId, in.EncryptionContext)
 	},
-	states:  whenUsable,
 	dryRun:  func(in *sdk.GenerateDataKeyInput) *bool { return in.DryRun },
 	context: func(in *sdk.GenerateDataKeyInput) map[string]string { return in.EncryptionContext },
 	run: func(_ *request, in *sdk.GenerateDataKeyInput, on []target) (*sdk.GenerateDataKeyOutput, error) {
@@ -55,7 +54,6 @@ var generateDataKeyWithoutPlaintext = &operation[sdk.GenerateDataKeyWithoutPlain
 	targets: func(r *request, in *sdk.GenerateDataKeyWithoutPlaintextInput) ([]target, error) {
 		return r.keyIn(in.KeyId, in.EncryptionContext)
 	},
-	states:  whenUsable,
 	dryRun:  func(in *sdk.GenerateDataKeyWithoutPlaintextInput) *bool { return in.DryRun },
 	context: func(in *sdk.GenerateDataKeyWithoutPlaintextInput) map[string]string { return in.EncryptionContext },
 	run: func(_ *request, in *sdk.GenerateDataKeyWithoutPlaintextInput, on []target) (*sdk.GenerateDataKeyWithoutPlaintextOutput, error) {

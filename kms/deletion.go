@@ -1,12 +1,13 @@
 package kms
 
 import (
-	"time"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
+	"github.com/sealring/sealring/internal/keyrecord"
 	"github.com/sealring/sealring/policy"
 )
 
@@ -34,17 +35,23 @@ var scheduleKeyDeletion = &operation[sdk.ScheduleKeyDeletionInput, sdk.ScheduleK
 	targets: func(r *request, in *sdk.ScheduleKeyDeletionInput) ([]target, error) {
 		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
-	states: whenNotPending,
 	run: func(r *request, in *sdk.ScheduleKeyDeletionInput, on []target) (*sdk.ScheduleKeyDeletionOutput, error) {
 		k, days := on[0].key, deletionWindow(in)
-		k.Enabled = false // a cancelled deletion leaves the key disabled
-		k.Deletion = aws.Time(r.now.Add(time.Duration(days) * 24 * time.Hour))
-		return &sdk.ScheduleKeyDeletionOutput{
-			DeletionDate:        k.Deletion,
+		out := &sdk.ScheduleKeyDeletionOutput{
 			KeyId:               aws.String(k.ARN()),
 			KeyState:            types.KeyStatePendingDeletion,
 			PendingWindowInDays: aws.Int32(days),
-		}, r.writeKey(k)
+		}
+		k.Enabled = false // a cancelled deletion leaves the key disabled
+		k.Transition = nil
+		k.Deletion = &keyrecord.Deletion{Days: days}
+		if k.Primary() && len(r.multiRegion(k).ReplicaKeys) > 0 {
+			out.KeyState = types.KeyStatePendingReplicaDeletion
+			return out, r.writeKey(k)
+		}
+		k.Deletion.At = r.now.AddDate(0, 0, int(days))
+		out.DeletionDate = &k.Deletion.At
+		return out, r.writeDeletion(k)
 	},
 }
 
@@ -61,10 +68,24 @@ var cancelKeyDeletion = &operation[sdk.CancelKeyDeletionInput, sdk.CancelKeyDele
 	targets: func(r *request, in *sdk.CancelKeyDeletionInput) ([]target, error) {
 		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
-	states: whenPending,
 	run: func(r *request, _ *sdk.CancelKeyDeletionInput, on []target) (*sdk.CancelKeyDeletionOutput, error) {
 		k := on[0].key
 		k.Deletion = nil
-		return &sdk.CancelKeyDeletionOutput{KeyId: aws.String(k.ARN())}, r.writeKey(k)
+		return &sdk.CancelKeyDeletionOutput{KeyId: aws.String(k.ARN())}, r.writeDeletion(k)
 	},
+}
+
+// writeDeletion stores k, whose waiting period has begun or ended. The other copies of
+// a replica learn of it: the primary waits for it.
+func (r *request) writeDeletion(k *keyrecord.Key) error {
+	if !k.Replica() {
+		return r.writeKey(k)
+	}
+	copies := k.MultiRegion.Copies
+	i := slices.IndexFunc(copies, func(c keyrecord.Copy) bool { return c.Region == k.Region })
+	copies[i].Deletion = nil
+	if k.Deletion != nil {
+		copies[i].Deletion = &k.Deletion.At
+	}
+	return r.writeCopies(k)
 }

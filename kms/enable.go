@@ -13,7 +13,6 @@ var enableKey = &operation[sdk.EnableKeyInput, sdk.EnableKeyOutput]{
 	targets: func(r *request, in *sdk.EnableKeyInput) ([]target, error) {
 		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
-	states: whenNotPending,
 	run: func(r *request, _ *sdk.EnableKeyInput, on []target) (*sdk.EnableKeyOutput, error) {
 		return &sdk.EnableKeyOutput{}, r.setEnabled(on[0], true)
 	},
@@ -26,7 +25,6 @@ var disableKey = &operation[sdk.DisableKeyInput, sdk.DisableKeyOutput]{
 	targets: func(r *request, in *sdk.DisableKeyInput) ([]target, error) {
 		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
-	states: whenNotPending,
 	run: func(r *request, _ *sdk.DisableKeyInput, on []target) (*sdk.DisableKeyOutput, error) {
 		return &sdk.DisableKeyOutput{}, r.setEnabled(on[0], false)
 	},

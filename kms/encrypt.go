@@ -29,7 +29,6 @@ var encrypt = &operation[sdk.EncryptInput, sdk.EncryptOutput]{
 		return r.keyIn(in.KeyId, in.EncryptionContext)
 	},
 	suits:   func(in *sdk.EncryptInput, _ []target) error { return checkAlgorithm(in.EncryptionAlgorithm) },
-	states:  whenUsable,
 	dryRun:  func(in *sdk.EncryptInput) *bool { return in.DryRun },
 	context: func(in *sdk.EncryptInput) map[string]string { return in.EncryptionContext },
 	run: func(_ *request, in *sdk.EncryptInput, on []target) (*sdk.EncryptOutput, error) {
@@ -79,7 +78,6 @@ var decrypt = &operation[sdk.DecryptInput, sdk.DecryptOutput]{
 		return []target{t}, nil
 	},
 	suits:   func(in *sdk.DecryptInput, _ []target) error { return checkAlgorithm(in.EncryptionAlgorithm) },
-	states:  whenUsable,
 	dryRun:  func(in *sdk.DecryptInput) *bool { return in.DryRun },
 	context: func(in *sdk.DecryptInput) map[string]string { return in.EncryptionContext },
 	run: func(_ *request, in *sdk.DecryptInput, on []target) (*sdk.DecryptOutput, error) {
@@ -146,7 +144,7 @@ func (r *request) sourceKey(on role, id *string, b []byte, modifiers []types.Dry
 		case err != nil:
 			return target{}, err
 		case k != nil:
-			return targetOf(on, k), nil
+			return r.targetOf(on, k)
 		case id == nil:
 			return target{}, accessDenied("The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.")
 		}

@@ -142,6 +142,7 @@ func seedKeys(t *testing.T, s store.Store) []byte {
 		for i, id := range []string{faultKey, faultOther} {
 			k := &keyrecord.Key{
 				Account: account, Region: region, ID: id, Enabled: true,
+				Spec: keyrecord.SpecSymmetric, Usage: "ENCRYPT_DECRYPT", Origin: "AWS_KMS",
 				Materials: []keyrecord.Material{keyrecord.NewMaterial(id, bytes.Repeat([]byte{byte(i)}, 32), time.Time{})},
 			}
 			b, err := k.Marshal()

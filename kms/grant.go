@@ -122,7 +122,17 @@ func (r *request) readGrant(account, keyID, id string) (*keyrecord.Grant, error)
 	if err != nil || k == nil {
 		return nil, err
 	}
-	return keyrecord.UnmarshalGrant(b)
+	return liveGrant(k, b)
+}
+
+// liveGrant reads a grant's record. It returns nil for a grant that an earlier key with
+// k's id had: a replica that was deleted can be made again.
+func liveGrant(k *keyrecord.Key, record []byte) (*keyrecord.Grant, error) {
+	g, err := keyrecord.UnmarshalGrant(record)
+	if err != nil || g.Created.Before(k.Created) {
+		return nil, err
+	}
+	return g, nil
 }
 
 // writeGrant stores a grant and its index entries, and notes the change in the key's
@@ -203,7 +213,7 @@ func (r *request) peekGrant(k *keyrecord.Key, id string) (*keyrecord.Grant, erro
 		if err != nil {
 			return nil, err
 		}
-		return keyrecord.UnmarshalGrant(e.Value)
+		return liveGrant(k, e.Value)
 	}
 	return nil, nil
 }

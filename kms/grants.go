@@ -55,7 +55,6 @@ var createGrant = &operation[sdk.CreateGrantInput, sdk.CreateGrantOutput]{
 		}
 		return nil
 	},
-	states: whenUsable,
 	dryRun: func(in *sdk.CreateGrantInput) *bool { return in.DryRun },
 	run: func(r *request, in *sdk.CreateGrantInput, on []target) (*sdk.CreateGrantOutput, error) {
 		k := on[0].key
@@ -168,7 +167,6 @@ var revokeGrant = &operation[sdk.RevokeGrantInput, sdk.RevokeGrantOutput]{
 		c.text("grantId", in.GrantId, 1, 128)
 	},
 	targets: func(r *request, in *sdk.RevokeGrantInput) ([]target, error) { return r.oneKey(in.KeyId, keyIDOrARN) },
-	states:  inAnyState,
 	dryRun:  func(in *sdk.RevokeGrantInput) *bool { return in.DryRun },
 	run: func(r *request, in *sdk.RevokeGrantInput, on []target) (*sdk.RevokeGrantOutput, error) {
 		g, err := r.existingGrant(on[0].key, *in.GrantId)
@@ -212,11 +210,13 @@ var retireGrant = &operation[sdk.RetireGrantInput, sdk.RetireGrantOutput]{
 		if err != nil {
 			return nil, err
 		}
-		t := targetOf(onKey, k)
+		t, err := r.targetOf(onKey, k)
+		if err != nil {
+			return nil, err
+		}
 		t.grant, err = grantPolicy(g)
 		return []target{t}, err
 	},
-	states: inAnyState,
 	dryRun: func(in *sdk.RetireGrantInput) *bool { return in.DryRun },
 	run: func(r *request, in *sdk.RetireGrantInput, _ []target) (*sdk.RetireGrantOutput, error) {
 		k, g, err := r.grantToRetire(in)
@@ -266,7 +266,6 @@ var listGrants = &operation[sdk.ListGrantsInput, sdk.ListGrantsOutput]{
 		c.refuse("GranteeServicePrincipal", in.GranteeServicePrincipal != nil)
 	},
 	targets: func(r *request, in *sdk.ListGrantsInput) ([]target, error) { return r.oneKey(in.KeyId, keyIDOrARN) },
-	states:  inAnyState,
 	run: func(r *request, in *sdk.ListGrantsInput, on []target) (*sdk.ListGrantsOutput, error) {
 		k := on[0].key
 		p, err := openPage("ListGrants", in.Limit, in.Marker, defaultGrantsPage, maxGrantsPage)
@@ -284,11 +283,11 @@ var listGrants = &operation[sdk.ListGrantsInput, sdk.ListGrantsOutput]{
 			if err != nil {
 				return nil, err
 			}
-			g, err := keyrecord.UnmarshalGrant(e.Value)
+			g, err := liveGrant(k, e.Value)
 			if err != nil {
 				return nil, err
 			}
-			if in.GrantId != nil && g.ID != *in.GrantId || in.GranteePrincipal != nil && g.Grantee != *in.GranteePrincipal {
+			if g == nil || in.GrantId != nil && g.ID != *in.GrantId || in.GranteePrincipal != nil && g.Grantee != *in.GranteePrincipal {
 				continue
 			}
 			if p.full(len(out.Grants)) {

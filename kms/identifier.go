@@ -39,8 +39,9 @@ func isKeyID(s string) bool {
 }
 
 // targetOf is a target of the key in the role.
-func targetOf(on role, k *keyrecord.Key) target {
-	return target{role: on, account: k.Account, arn: k.ARN(), key: k}
+func (r *request) targetOf(on role, k *keyrecord.Key) (target, error) {
+	state, err := r.stateOf(k)
+	return target{role: on, account: k.Account, arn: k.ARN(), key: k, state: state}, err
 }
 
 // oneKey is the targets of an operation on one key.
@@ -69,9 +70,9 @@ func (r *request) resolve(on role, id string, f forms) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	t := targetOf(on, k)
+	t, err := r.targetOf(on, k)
 	t.alias = alias
-	return t, nil
+	return t, err
 }
 
 // find is resolve without the target: the key, and the name of the alias that led to
@@ -124,7 +125,7 @@ func (r *request) aliasTarget(account, name string) (*keyrecord.Key, error) {
 		return nil, err
 	}
 	if a != nil {
-		k, err := r.readKey(account, r.caller.Region, a.Target)
+		k, err := r.aliasKey(account, a)
 		if err != nil || k != nil {
 			return k, err
 		}
@@ -136,22 +137,21 @@ func aliasNotFound(region, account, name string) error {
 	return notFound("Alias %s is not found.", keyrecord.AliasARN(region, account, name))
 }
 
-// readKey returns the record of a key, nil if there is none or it is gone.
+// readKey returns the record of a key, nil if there is none or it is gone. A request
+// that only reads gets a record that it shares with others.
 func (r *request) readKey(account, region, id string) (*keyrecord.Key, error) {
-	b, err := r.draft.Get(keyrecord.KeyPrefix(account, region) + id)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
+	k, err := r.service.keys.read(r.draft, keyrecord.KeyPrefix(account, region)+id)
+	if err != nil || k == nil || k.Gone(r.now) {
 		return nil, err
 	}
-	k, err := keyrecord.UnmarshalKey(b)
-	if err != nil || gone(k, r.now) {
-		return nil, err
+	if !r.op.isReadOnly() {
+		k = k.Clone()
 	}
 	return k, nil
 }
 
+// writeKey stores the record of a key. One that was read must come from a request that
+// may write.
 func (r *request) writeKey(k *keyrecord.Key) error {
 	b, err := k.Marshal()
 	if err != nil {

@@ -100,7 +100,7 @@ func (r *request) checkPolicy(k *keyrecord.Key, document string, bypass bool) er
 	if err != nil || bypass {
 		return err
 	}
-	t := targetOf(onKey, k)
+	t := target{role: onKey, account: k.Account, arn: k.ARN(), key: k}
 	layers, err := r.layers(&t)
 	if err != nil {
 		return err
@@ -121,7 +121,6 @@ var getKeyPolicy = &operation[sdk.GetKeyPolicyInput, sdk.GetKeyPolicyOutput]{
 		}
 	},
 	targets: func(r *request, in *sdk.GetKeyPolicyInput) ([]target, error) { return r.oneKey(in.KeyId, keyIDOrARN) },
-	states:  inAnyState,
 	run: func(_ *request, in *sdk.GetKeyPolicyInput, on []target) (*sdk.GetKeyPolicyOutput, error) {
 		if in.PolicyName != nil && *in.PolicyName != policyName {
 			return nil, notFound("No such policy exists")
@@ -145,7 +144,6 @@ var putKeyPolicy = &operation[sdk.PutKeyPolicyInput, sdk.PutKeyPolicyOutput]{
 	conditions: func(in *sdk.PutKeyPolicyInput, c *policy.Context) {
 		setBypass(c, in.BypassPolicyLockoutSafetyCheck)
 	},
-	states: inAnyState,
 	run: func(r *request, in *sdk.PutKeyPolicyInput, on []target) (*sdk.PutKeyPolicyOutput, error) {
 		k := on[0].key
 		if err := r.checkPolicy(k, *in.Policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
@@ -173,7 +171,6 @@ var listKeyPolicies = &operation[sdk.ListKeyPoliciesInput, sdk.ListKeyPoliciesOu
 	targets: func(r *request, in *sdk.ListKeyPoliciesInput) ([]target, error) {
 		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
-	states: inAnyState,
 	run: func(_ *request, in *sdk.ListKeyPoliciesInput, _ []target) (*sdk.ListKeyPoliciesOutput, error) {
 		p, err := openPage("ListKeyPolicies", in.Limit, in.Marker, 100, 1000)
 		if err != nil {

@@ -1,13 +1,18 @@
 package kms
 
 import (
-	"crypto/rand"
+	"cmp"
+	"errors"
+	"regexp"
+	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/sealring/sealring/internal/keyrecord"
+	"github.com/sealring/sealring/internal/keyspec"
 	"github.com/sealring/sealring/internal/uuid"
 	"github.com/sealring/sealring/policy"
 )
@@ -28,37 +33,79 @@ var createKey = &operation[sdk.CreateKeyInput, sdk.CreateKeyOutput]{
 		return on, nil
 	},
 	conditions: func(in *sdk.CreateKeyInput, c *policy.Context) {
-		setKeySpec(c, types.KeySpecSymmetricDefault, types.KeyUsageTypeEncryptDecrypt, types.OriginTypeAwsKms, false)
+		setKeySpec(c, newKey(in))
 		setRequestTags(c, in.Tags)
 		setBypass(c, in.BypassPolicyLockoutSafetyCheck)
 	},
 	run: func(r *request, in *sdk.CreateKeyInput, _ []target) (*sdk.CreateKeyOutput, error) {
-		k := &keyrecord.Key{
-			Account:     r.caller.Account,
-			Region:      r.caller.Region,
-			ID:          uuid.New(),
-			Description: aws.ToString(in.Description),
-			Created:     r.now,
-			Enabled:     true,
+		k := newKey(in)
+		k.Account, k.Region, k.Created = r.caller.Account, r.caller.Region, r.now
+		k.ID = uuid.New()
+		if k.MultiRegion != nil {
+			k.ID = multiRegionID()
+			k.MultiRegion = &keyrecord.MultiRegion{Primary: k.Region, Copies: []keyrecord.Copy{{Region: k.Region}}}
 		}
 		if err := setTags(k, in.Tags); err != nil {
 			return nil, err
 		}
-		material := make([]byte, keyrecord.MaterialLen)
-		rand.Read(material)
-		k.Materials = []keyrecord.Material{keyrecord.NewMaterial(k.ID, material, r.now)}
 		if in.Policy != nil {
 			if err := r.checkPolicy(k, *in.Policy, in.BypassPolicyLockoutSafetyCheck); err != nil {
 				return nil, err
 			}
 			k.Policy = *in.Policy
 		}
+		if err := r.addToKeyStore(k); err != nil {
+			return nil, err
+		}
+		if k.Origin != keyrecord.OriginExternal {
+			if err := generate(k, r.now); err != nil {
+				return nil, err
+			}
+		}
 		r.event.Resources = append(r.event.Resources, k.ARN())
 		if err := r.writeKey(k); err != nil {
 			return nil, err
 		}
-		return &sdk.CreateKeyOutput{KeyMetadata: metadata(k)}, nil
+		m, err := r.metadata(k)
+		return &sdk.CreateKeyOutput{KeyMetadata: m}, err
 	},
+}
+
+// newKey returns the key that a request asks for, as far as the request says.
+func newKey(in *sdk.CreateKeyInput) *keyrecord.Key {
+	k := &keyrecord.Key{
+		Description: aws.ToString(in.Description),
+		Enabled:     true,
+		Spec:        string(requestedSpec(in)),
+		Usage:       cmp.Or(string(in.KeyUsage), string(types.KeyUsageTypeEncryptDecrypt)),
+		Origin:      cmp.Or(string(in.Origin), string(types.OriginTypeAwsKms)),
+		KeyStore:    aws.ToString(in.CustomKeyStoreId),
+		XksKey:      aws.ToString(in.XksKeyId),
+	}
+	if aws.ToBool(in.MultiRegion) {
+		k.MultiRegion = &keyrecord.MultiRegion{}
+	}
+	return k
+}
+
+// requestedSpec returns the key spec that a request asks for, by either member.
+func requestedSpec(in *sdk.CreateKeyInput) types.KeySpec {
+	legacy := types.KeySpec(in.CustomerMasterKeySpec) //lint:ignore SA1019 old clients still send it
+	return cmp.Or(in.KeySpec, legacy, types.KeySpecSymmetricDefault)
+}
+
+// generate gives k its first material.
+func generate(k *keyrecord.Key, now time.Time) error {
+	spec, ok := keyspec.Lookup(k.Spec)
+	if !ok {
+		return errors.New("kms: no key spec " + k.Spec)
+	}
+	material, err := spec.Generate()
+	if err != nil {
+		return err
+	}
+	k.Materials = []keyrecord.Material{keyrecord.NewMaterial(k.ID, material, now)}
+	return nil
 }
 
 func validateCreateKey(c *constraints, in *sdk.CreateKeyInput) {
@@ -66,54 +113,129 @@ func validateCreateKey(c *constraints, in *sdk.CreateKeyInput) {
 		c.length("description", *in.Description, 0, 8192)
 	}
 	oneOf(c, "keySpec", in.KeySpec, types.KeySpec("").Values())
-	legacySpec := in.CustomerMasterKeySpec //lint:ignore SA1019 old clients still send it
-	oneOf(c, "customerMasterKeySpec", legacySpec, types.CustomerMasterKeySpec("").Values())
+	legacy := in.CustomerMasterKeySpec //lint:ignore SA1019 old clients still send it
+	oneOf(c, "customerMasterKeySpec", legacy, types.CustomerMasterKeySpec("").Values())
 	oneOf(c, "keyUsage", in.KeyUsage, types.KeyUsageType("").Values())
 	oneOf(c, "origin", in.Origin, types.OriginType("").Values())
 	c.tags(in.Tags)
-
-	spec := in.KeySpec
-	if spec == "" {
-		spec = types.KeySpec(legacySpec)
-	}
-	symmetric := spec == "" || spec == types.KeySpecSymmetricDefault
-	c.reject(in.KeySpec != "" && legacySpec != "",
-		validation("You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated."))
-	c.reject(!symmetric && in.KeyUsage == "",
-		validation("You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys."))
-	c.reject(symmetric && in.KeyUsage != "" && in.KeyUsage != types.KeyUsageTypeEncryptDecrypt,
-		validation("KeyUsage %s is not compatible with KeySpec SYMMETRIC_DEFAULT", in.KeyUsage))
-	c.refuse("KeySpec "+string(spec), !symmetric)
-	c.refuse("Origin "+string(in.Origin), in.Origin != "" && in.Origin != types.OriginTypeAwsKms)
-	c.refuse("MultiRegion", aws.ToBool(in.MultiRegion))
 	if in.Policy != nil {
 		c.policy(in.Policy)
 	}
-	c.refuse("CustomKeyStoreId", in.CustomKeyStoreId != nil)
-	c.refuse("XksKeyId", in.XksKeyId != nil)
+	if in.CustomKeyStoreId != nil {
+		c.length("customKeyStoreId", *in.CustomKeyStoreId, 1, 64)
+	}
+	if in.XksKeyId != nil {
+		c.length("xksKeyId", *in.XksKeyId, 1, 128)
+		c.pattern("xksKeyId", *in.XksKeyId, xksKeyPattern)
+	}
+
+	k := newKey(in)
+	spec, known := keyspec.Lookup(k.Spec)
+	c.reject(in.KeySpec != "" && legacy != "",
+		validation("You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated."))
+	c.reject(!known, unsupported("KeySpec %s is not supported in this Region.", k.Spec)) // SM2, in China only
+	if !known {
+		return
+	}
+	c.reject(!spec.Symmetric() && in.KeyUsage == "",
+		validation("You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys."))
+	c.reject(!slices.Contains(spec.Usages(), k.Usage), validation("KeyUsage %s is not compatible with KeySpec %s", k.Usage, k.Spec))
+	c.keyStore(k)
+}
+
+var xksKeyPattern = regexp.MustCompile(`^[a-zA-Z0-9-_.]+$`)
+
+// keyStore holds the origin of a new key and its place in a custom key store to each
+// other.
+func (c *constraints) keyStore(k *keyrecord.Key) {
+	outside := k.Origin == string(types.OriginTypeAwsCloudhsm) || k.Origin == string(types.OriginTypeExternalKeyStore)
+	c.reject(outside && k.KeyStore == "", validation("CustomKeyStoreId is required for Origin %s.", k.Origin))
+	c.reject(!outside && k.KeyStore != "", validation("CustomKeyStoreId is not valid for Origin %s.", k.Origin))
+	external := k.Origin == string(types.OriginTypeExternalKeyStore)
+	c.reject(external && k.XksKey == "", validation("XksKeyId is required for Origin %s.", k.Origin))
+	c.reject(!external && k.XksKey != "", validation("XksKeyId is not valid for Origin %s.", k.Origin))
+	c.reject(outside && k.Spec != keyrecord.SpecSymmetric, validation("KeySpec %s is not compatible with Origin %s", k.Spec, k.Origin))
+	c.reject(outside && k.MultiRegion != nil, unsupported("A key in a custom key store cannot be a multi-Region key."))
 }
 
 // metadata returns what DescribeKey and CreateKey say of a key. Members that do
 // not apply are absent.
-func metadata(k *keyrecord.Key) *types.KeyMetadata {
-	state := keyState(k)
-	return &types.KeyMetadata{
+func (r *request) metadata(k *keyrecord.Key) (*types.KeyMetadata, error) {
+	state, err := r.stateOf(k)
+	if err != nil {
+		return nil, err
+	}
+	m := &types.KeyMetadata{
 		AWSAccountId:          aws.String(k.Account),
 		Arn:                   aws.String(k.ARN()),
 		CreationDate:          aws.Time(k.Created),
-		CurrentKeyMaterialId:  aws.String(k.Current().ID),
-		CustomerMasterKeySpec: types.CustomerMasterKeySpecSymmetricDefault, //lint:ignore SA1019 AWS still sends it
-		DeletionDate:          k.Deletion,
+		CustomerMasterKeySpec: types.CustomerMasterKeySpec(k.Spec), //lint:ignore SA1019 AWS still sends it
 		Description:           aws.String(k.Description),
 		Enabled:               state == types.KeyStateEnabled,
-		EncryptionAlgorithms:  []types.EncryptionAlgorithmSpec{types.EncryptionAlgorithmSpecSymmetricDefault},
 		KeyId:                 aws.String(k.ID),
 		KeyManager:            types.KeyManagerTypeCustomer,
-		KeySpec:               types.KeySpecSymmetricDefault,
+		KeySpec:               types.KeySpec(k.Spec),
 		KeyState:              state,
-		KeyUsage:              types.KeyUsageTypeEncryptDecrypt,
-		MultiRegion:           aws.Bool(false),
-		Origin:                types.OriginTypeAwsKms,
+		KeyUsage:              types.KeyUsageType(k.Usage),
+		MultiRegion:           aws.Bool(k.MultiRegion != nil),
+		Origin:                types.OriginType(k.Origin),
+	}
+	if k.Service != "" {
+		m.KeyManager = types.KeyManagerTypeAws
+	}
+	if at, ok := k.DeletionDate(r.now); ok {
+		m.DeletionDate = &at
+	} else if k.Deletion != nil {
+		m.PendingDeletionWindowInDays = aws.Int32(k.Deletion.Days)
+	}
+	setAlgorithms(m, k)
+	if current := k.Current(); current != nil && state != types.KeyStateCreating {
+		if k.Spec == keyrecord.SpecSymmetric {
+			m.CurrentKeyMaterialId = aws.String(current.ID)
+		}
+		if k.Origin == keyrecord.OriginExternal && current.Present(r.now) {
+			m.ExpirationModel, m.ValidTo = expirationModel(current), current.ValidTo
+		}
+	}
+	if k.MultiRegion != nil {
+		m.MultiRegionConfiguration = r.multiRegion(k)
+	}
+	return m, r.setKeyStore(m, k)
+}
+
+// expirationModel says whether imported material expires.
+func expirationModel(m *keyrecord.Material) types.ExpirationModelType {
+	if m.ValidTo != nil {
+		return types.ExpirationModelTypeKeyMaterialExpires
+	}
+	return types.ExpirationModelTypeKeyMaterialDoesNotExpire
+}
+
+// algorithms returns what k's spec allows for its usage, as a list of any of the
+// API's enums of algorithms.
+func algorithms[A ~string](k *keyrecord.Key) []A {
+	spec, _ := keyspec.Lookup(k.Spec)
+	all := spec.Algorithms(k.Usage)
+	list := make([]A, len(all))
+	for i, a := range all {
+		list[i] = A(a)
+	}
+	return list
+}
+
+// setAlgorithms sets the one list of algorithms that the key's usage has.
+func setAlgorithms(m *types.KeyMetadata, k *keyrecord.Key) {
+	switch types.KeyUsageType(k.Usage) {
+	case types.KeyUsageTypeEncryptDecrypt:
+		m.EncryptionAlgorithms = algorithms[types.EncryptionAlgorithmSpec](k)
+	case types.KeyUsageTypeSignVerify:
+		m.SigningAlgorithms = algorithms[types.SigningAlgorithmSpec](k)
+	case types.KeyUsageTypeGenerateVerifyMac:
+		m.MacAlgorithms = algorithms[types.MacAlgorithmSpec](k)
+	case types.KeyUsageTypeKeyAgreement:
+		m.KeyAgreementAlgorithms = algorithms[types.KeyAgreementAlgorithmSpec](k)
+	case types.KeyUsageTypeEncapsulateDecapsulate:
+		m.EncapsulationAlgorithms = algorithms[types.EncapsulationAlgorithmSpec](k)
 	}
 }
 
@@ -128,9 +250,9 @@ var describeKey = &operation[sdk.DescribeKeyInput, sdk.DescribeKeyOutput]{
 	targets: func(r *request, in *sdk.DescribeKeyInput) ([]target, error) {
 		return r.oneKey(in.KeyId, anyForm)
 	},
-	states: inAnyState,
-	run: func(_ *request, _ *sdk.DescribeKeyInput, on []target) (*sdk.DescribeKeyOutput, error) {
-		return &sdk.DescribeKeyOutput{KeyMetadata: metadata(on[0].key)}, nil
+	run: func(r *request, _ *sdk.DescribeKeyInput, on []target) (*sdk.DescribeKeyOutput, error) {
+		m, err := r.metadata(on[0].key)
+		return &sdk.DescribeKeyOutput{KeyMetadata: m}, err
 	},
 }
 
@@ -144,7 +266,6 @@ var updateKeyDescription = &operation[sdk.UpdateKeyDescriptionInput, sdk.UpdateK
 	targets: func(r *request, in *sdk.UpdateKeyDescriptionInput) ([]target, error) {
 		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
-	states: whenNotPending,
 	run: func(r *request, in *sdk.UpdateKeyDescriptionInput, on []target) (*sdk.UpdateKeyDescriptionOutput, error) {
 		k := on[0].key
 		k.Description = *in.Description
@@ -177,7 +298,7 @@ var listKeys = &operation[sdk.ListKeysInput, sdk.ListKeysOutput]{
 			if err != nil {
 				return nil, err
 			}
-			if gone(k, r.now) {
+			if k.Gone(r.now) {
 				continue
 			}
 			if p.full(len(out.Keys)) {

@@ -42,9 +42,10 @@ func TestOperationsAreThoseOfTheAPI(t *testing.T) {
 	}
 	require.Equal(t, apiNames(), names)
 	require.Equal(t, []string{
-		"CreateAlias", "DeleteAlias", "DisableKey", "EnableKey", "PutKeyPolicy", "RetireGrant", "RevokeGrant", "TagResource", "UntagResource", "UpdateAlias", "UpdateKeyDescription",
+		"CreateAlias", "DeleteAlias", "DisableKey", "DisableKeyRotation", "EnableKey", "EnableKeyRotation", "PutKeyPolicy", "RetireGrant", "RevokeGrant",
+		"TagResource", "UntagResource", "UpdateAlias", "UpdateKeyDescription", "UpdatePrimaryRegion",
 	}, empty)
-	for _, name := range []string{"", "encrypt", "Encrypt ", "ENCRYPT", "Sign", "zzz"} {
+	for _, name := range []string{"", "encrypt", "Encrypt ", "ENCRYPT", "zzz"} {
 		_, ok := kms.LookupOperation(name)
 		require.False(t, ok, name)
 	}

@@ -46,10 +46,6 @@ type operation[I, O any] struct {
 	// suits answers whether the request's parameters fit the targets' keys.
 	suits func(*I, []target) error
 
-	// states is the row of the table of key states. It applies to every target that
-	// asks for it.
-	states states
-
 	// dryRun returns the request's DryRun member.
 	dryRun func(*I) *bool
 
@@ -67,13 +63,14 @@ type target struct {
 	account string // the resource's owner
 	arn     string // "*" for the account itself
 	key     *keyrecord.Key
-	alias   string // the alias that the request named the key by, if it did
+	state   types.KeyState // of key
+	alias   string         // the alias that the request named the key by, if it did
 
 	// context is the encryption context that the request has for this target.
 	context map[string]string
 	// grant is the grant that a request is to make or to retire.
 	grant *policy.Grant
-	// anyState lifts the operation's row of states from the target.
+	// anyState lifts the operation's row in the table of key states from the target.
 	anyState bool
 }
 
@@ -249,12 +246,11 @@ func (o *operation[I, O]) decide(r *request, input any) (any, error) {
 			return nil, err
 		}
 	}
-	for _, t := range targets {
-		if t.key == nil || t.anyState {
-			continue
-		}
-		if err := o.states.check(t.key); err != nil {
-			return nil, err
+	for i := range targets {
+		if t := &targets[i]; t.key != nil && !t.anyState {
+			if err := checkState(o.name, t); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if o.dryRun != nil {

@@ -44,7 +44,6 @@ var reEncrypt = &operation[sdk.ReEncryptInput, sdk.ReEncryptOutput]{
 		}
 		return checkAlgorithm(in.DestinationEncryptionAlgorithm)
 	},
-	states:  whenUsable,
 	dryRun:  func(in *sdk.ReEncryptInput) *bool { return in.DryRun },
 	context: func(in *sdk.ReEncryptInput) map[string]string { return in.SourceEncryptionContext },
 	run: func(_ *request, in *sdk.ReEncryptInput, on []target) (*sdk.ReEncryptOutput, error) {

@@ -205,16 +205,6 @@ func TestMiddlewareOfTheUser(t *testing.T) {
 	succeeds(t, f.api, &sdk.DecryptInput{CiphertextBlob: out.CiphertextBlob, EncryptionContext: map[string]string{"added": "by middleware"}})
 }
 
-func TestOperationsThatAreNotOffered(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, true)
-	_, err := f.SDK().Sign(t.Context(), &sdk.SignInput{KeyId: &f.id, Message: []byte("x"), SigningAlgorithm: "ECDSA_SHA_256"})
-	require.Equal(t, "UnknownOperationException", codeOf(err))
-	var response *awshttp.ResponseError
-	require.ErrorAs(t, err, &response)
-	require.Equal(t, 400, response.HTTPStatusCode())
-}
-
 // TestSDKNeedsNoEnvironment has neither credentials nor an endpoint, and for the
 // anonymous caller no Region.
 func TestSDKNeedsNoEnvironment(t *testing.T) {

@@ -37,6 +37,12 @@ type Config struct {
 	// Now is the clock. nil means [time.Now].
 	Now func() time.Time
 
+	// Settling is how long the work takes that AWS does after it has answered: making a
+	// replica, changing the primary Region, connecting a custom key store, rotating on
+	// demand. Meanwhile keys are Creating or Updating, and key stores CONNECTING or
+	// DISCONNECTING. Zero means that such work is done at once.
+	Settling time.Duration
+
 	// Admit, if it is not nil, is asked before each request is looked at. An error
 	// is the request's answer: for rate limits, and for faults injected by tests.
 	// It is called from many goroutines and may wait, but not beyond ctx.
@@ -52,6 +58,9 @@ type Service struct {
 
 	identities identity.Source // may be nil
 	policies   policyCache
+	keys       keyCache
+	materials  materialCache
+	settling   time.Duration
 	admit      func(ctx context.Context, operation string, c identity.Caller) error
 
 	gate commitGate
@@ -61,7 +70,7 @@ type Service struct {
 // empty, so it may call the root keyring. A durable store without a RootKey is
 // refused.
 func New(ctx context.Context, c Config) (*Service, error) {
-	s := &Service{audit: c.Audit, now: c.Now, admit: c.Admit, identities: c.Identities, gate: newCommitGate()}
+	s := &Service{audit: c.Audit, now: c.Now, admit: c.Admit, identities: c.Identities, settling: c.Settling, gate: newCommitGate()}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -1,66 +1,157 @@
 package kms
 
 import (
-	"time"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/sealring/sealring/internal/keyrecord"
 )
 
-// keyState returns the state of a key at a time. State that depends on the clock
-// is computed, never stored.
-func keyState(k *keyrecord.Key) types.KeyState {
-	switch {
-	case k.Deletion != nil:
-		return types.KeyStatePendingDeletion
-	case k.Enabled:
-		return types.KeyStateEnabled
-	}
-	return types.KeyStateDisabled
-}
+// states is a set of key states: those in which an operation is possible.
+type states uint8
 
-// gone reports whether a key's waiting period has passed. To every operation it is
-// as if the key had never been.
-func gone(k *keyrecord.Key, now time.Time) bool {
-	return k.Deletion != nil && !now.Before(*k.Deletion)
-}
+const (
+	enabled states = 1 << iota
+	disabled
+	pendingDeletion // PendingReplicaDeletion too
+	pendingImport
+	unavailable
+	creating
+	updating
 
-// verdict is what an operation answers to a key in some state.
-type verdict func(arn string) error
-
-func allow(string) error { return nil }
-
-func refuseDisabled(arn string) error {
-	return &types.DisabledException{Message: text("%s is disabled.", arn)}
-}
-
-func refusePending(arn string) error { return invalidState("%s is pending deletion.", arn) }
-
-func refuseNotPending(arn string) error { return invalidState("%s is not pending deletion.", arn) }
-
-// states is one row of the table of key states and operations.
-type states struct{ enabled, disabled, pendingDeletion verdict }
-
-// The rows of the table (AWS KMS Developer Guide, "Key states of AWS KMS keys").
-// Where the guide allows DisabledException or KMSInvalidStateException for a key
-// that is pending deletion, the latter is sent.
-var (
-	inAnyState     = states{allow, allow, allow}                       // DescribeKey, ListAliases, ListResourceTags, DeleteAlias
-	whenUsable     = states{allow, refuseDisabled, refusePending}      // Encrypt, Decrypt, ReEncrypt, GenerateDataKey…
-	whenNotPending = states{allow, allow, refusePending}               // CreateAlias, UpdateAlias (new target), EnableKey, DisableKey, ScheduleKeyDeletion, TagResource, UntagResource, UpdateKeyDescription
-	whenPending    = states{refuseNotPending, refuseNotPending, allow} // CancelKeyDeletion
+	anyState   = enabled | disabled | pendingDeletion | pendingImport | unavailable | creating | updating
+	notPending = anyState &^ pendingDeletion
+	inUse      = enabled | updating // the copies of a multi-Region key work while their roles change
 )
 
-// check returns the row's answer to k in its present state.
-func (s states) check(k *keyrecord.Key) error {
-	switch keyState(k) {
-	case types.KeyStateEnabled:
-		return s.enabled(k.ARN())
-	case types.KeyStateDisabled:
-		return s.disabled(k.ARN())
-	case types.KeyStatePendingDeletion:
-		return s.pendingDeletion(k.ARN())
+// keyStates is the table of key states (AWS KMS Developer Guide, "Key states of AWS
+// KMS keys"). An operation without a row needs no key, or one in whatever state.
+// Where the guide allows DisabledException or KMSInvalidStateException for a key that
+// is pending deletion, the latter is sent. UpdateAlias looks at the alias's new key.
+var keyStates = map[string]states{
+	"CancelKeyDeletion":                   pendingDeletion,
+	"CreateAlias":                         notPending,
+	"CreateGrant":                         inUse | unavailable,
+	"Decapsulate":                         inUse,
+	"Decrypt":                             inUse,
+	"DeleteAlias":                         anyState,
+	"DeleteImportedKeyMaterial":           enabled | disabled | pendingDeletion | pendingImport,
+	"DeriveSharedSecret":                  inUse,
+	"DescribeKey":                         anyState,
+	"DisableKey":                          enabled | disabled | unavailable,
+	"DisableKeyRotation":                  inUse,
+	"EnableKey":                           enabled | disabled | unavailable,
+	"EnableKeyRotation":                   inUse,
+	"Encapsulate":                         inUse,
+	"Encrypt":                             inUse,
+	"GenerateDataKey":                     inUse,
+	"GenerateDataKeyPair":                 inUse,
+	"GenerateDataKeyPairWithoutPlaintext": inUse,
+	"GenerateDataKeyWithoutPlaintext":     inUse,
+	"GenerateMac":                         inUse,
+	"GetKeyLastUsage":                     anyState,
+	"GetKeyPolicy":                        anyState,
+	"GetKeyRotationStatus":                anyState,
+	"GetParametersForImport":              enabled | disabled | pendingImport,
+	"GetPublicKey":                        inUse,
+	"ImportKeyMaterial":                   enabled | disabled | pendingImport | updating,
+	"ListAliases":                         anyState,
+	"ListGrants":                          anyState,
+	"ListKeyPolicies":                     anyState,
+	"ListKeyRotations":                    anyState,
+	"ListResourceTags":                    anyState,
+	"PutKeyPolicy":                        anyState,
+	"ReEncrypt":                           inUse,
+	"ReplicateKey":                        enabled,
+	"RetireGrant":                         anyState,
+	"RevokeGrant":                         anyState,
+	"RotateKeyOnDemand":                   enabled,
+	"ScheduleKeyDeletion":                 notPending &^ updating,
+	"Sign":                                inUse,
+	"TagResource":                         notPending,
+	"UntagResource":                       notPending,
+	"UpdateAlias":                         notPending,
+	"UpdateKeyDescription":                notPending,
+	"UpdatePrimaryRegion":                 inUse,
+	"Verify":                              inUse,
+	"VerifyMac":                           inUse,
+}
+
+// checkState holds the key of a target to the operation's row of the table.
+func checkState(operation string, t *target) error {
+	row := keyStates[operation]
+	arn := t.key.ARN()
+	switch {
+	case row&setOf(t.state) != 0:
+		return nil
+	case row == pendingDeletion:
+		return invalidState("%s is not pending deletion.", arn)
+	case t.state == types.KeyStateDisabled:
+		return &types.DisabledException{Message: text("%s is disabled.", arn)}
 	}
-	return invalidState("%s is in a state in which no operation is possible.", k.ARN())
+	return invalidState("%s is %s.", arn, phrase(t.state))
+}
+
+// setOf returns the set of one state.
+func setOf(s types.KeyState) states {
+	switch s {
+	case types.KeyStateEnabled:
+		return enabled
+	case types.KeyStateDisabled:
+		return disabled
+	case types.KeyStatePendingDeletion, types.KeyStatePendingReplicaDeletion:
+		return pendingDeletion
+	case types.KeyStatePendingImport:
+		return pendingImport
+	case types.KeyStateUnavailable:
+		return unavailable
+	case types.KeyStateCreating:
+		return creating
+	case types.KeyStateUpdating:
+		return updating
+	}
+	return 0
+}
+
+// phrase returns what messages call a state: PendingReplicaDeletion is "pending
+// replica deletion".
+func phrase(s types.KeyState) string {
+	var b strings.Builder
+	for i, c := range string(s) {
+		if i > 0 && c >= 'A' && c <= 'Z' {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(c)
+	}
+	return strings.ToLower(b.String())
+}
+
+// stateOf returns the state of a key now. What depends on the clock is computed, never
+// stored.
+func (r *request) stateOf(k *keyrecord.Key) (types.KeyState, error) {
+	switch {
+	case k.Deletion != nil:
+		if _, ok := k.DeletionDate(r.now); !ok {
+			return types.KeyStatePendingReplicaDeletion, nil
+		}
+		return types.KeyStatePendingDeletion, nil
+	case k.Transition != nil && r.now.Before(k.Transition.Until):
+		return types.KeyState(k.Transition.State), nil
+	case !k.Complete(r.now):
+		return types.KeyStatePendingImport, nil
+	}
+	if k.KeyStore != "" {
+		connected, err := r.connected(k)
+		if err != nil {
+			return "", err
+		}
+		if !connected {
+			return types.KeyStateUnavailable, nil
+		}
+	}
+	if k.Enabled {
+		return types.KeyStateEnabled, nil
+	}
+	return types.KeyStateDisabled, nil
 }

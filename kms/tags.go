@@ -28,7 +28,6 @@ var tagResource = &operation[sdk.TagResourceInput, sdk.TagResourceOutput]{
 	targets: func(r *request, in *sdk.TagResourceInput) ([]target, error) {
 		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
-	states: whenNotPending,
 	run: func(r *request, in *sdk.TagResourceInput, on []target) (*sdk.TagResourceOutput, error) {
 		k := on[0].key
 		if err := setTags(k, in.Tags); err != nil {
@@ -52,7 +51,6 @@ var untagResource = &operation[sdk.UntagResourceInput, sdk.UntagResourceOutput]{
 	targets: func(r *request, in *sdk.UntagResourceInput) ([]target, error) {
 		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
-	states: whenNotPending,
 	run: func(r *request, in *sdk.UntagResourceInput, on []target) (*sdk.UntagResourceOutput, error) {
 		k := on[0].key
 		k.Tags = slices.DeleteFunc(k.Tags, func(t keyrecord.Tag) bool { return slices.Contains(in.TagKeys, t.Key) })
@@ -73,7 +71,6 @@ var listResourceTags = &operation[sdk.ListResourceTagsInput, sdk.ListResourceTag
 	targets: func(r *request, in *sdk.ListResourceTagsInput) ([]target, error) {
 		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
-	states: inAnyState,
 	run: func(_ *request, in *sdk.ListResourceTagsInput, on []target) (*sdk.ListResourceTagsOutput, error) {
 		p, err := openPage("ListResourceTags", in.Limit, in.Marker, tagsPage, tagsPage)
 		if err != nil {
@@ -95,7 +92,7 @@ var listResourceTags = &operation[sdk.ListResourceTagsInput, sdk.ListResourceTag
 				out.Truncated, out.NextMarker = true, p.next(strconv.FormatUint(last, 10))
 				break
 			}
-			out.Tags = append(out.Tags, types.Tag{TagKey: aws.String(t.Key), TagValue: aws.String(t.Value)})
+			out.Tags = append(out.Tags, tagOf(t))
 			last = t.Seq
 		}
 		return out, nil
@@ -103,6 +100,19 @@ var listResourceTags = &operation[sdk.ListResourceTagsInput, sdk.ListResourceTag
 }
 
 const maxTags = 50
+
+// tagList returns all tags of k.
+func tagList(k *keyrecord.Key) []types.Tag {
+	list := make([]types.Tag, len(k.Tags))
+	for i, t := range k.Tags {
+		list[i] = tagOf(t)
+	}
+	return list
+}
+
+func tagOf(t keyrecord.Tag) types.Tag {
+	return types.Tag{TagKey: aws.String(t.Key), TagValue: aws.String(t.Value)}
+}
 
 // setTags adds tags to k, behind those that are there, or replaces their values.
 func setTags(k *keyrecord.Key, tags []types.Tag) error {

@@ -4,11 +4,9 @@
 package keyrecord
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sealring/sealring/internal/arn"
@@ -17,10 +15,14 @@ import (
 // version is the format of the records that this package writes.
 const version = 1
 
-// MaterialLen is the length of symmetric key material, bytes.
-const MaterialLen = 32
+// The names of the API that this package has to know.
+const (
+	SpecSymmetric  = "SYMMETRIC_DEFAULT"
+	OriginExternal = "EXTERNAL"
+)
 
-// Key is one KMS key in one Region.
+// Key is one KMS key in one Region. A multi-Region key has a record in each of its
+// Regions; [Key.Share] says what they have in common.
 type Key struct {
 	Version     int       `json:"v"`
 	Account     string    `json:"account"`
@@ -30,8 +32,21 @@ type Key struct {
 	Created     time.Time `json:"created"`
 	Enabled     bool      `json:"enabled"`
 
-	// Deletion is when a key that is pending deletion ceases to be.
-	Deletion *time.Time `json:"deletion,omitempty"`
+	// Spec, Usage and Origin are the API's names: SYMMETRIC_DEFAULT, ENCRYPT_DECRYPT,
+	// AWS_KMS and so on.
+	Spec   string `json:"spec"`
+	Usage  string `json:"usage"`
+	Origin string `json:"origin"`
+
+	// Service is set for an AWS managed key: the short name of the service whose alias,
+	// alias/aws/…, refers to it.
+	Service string `json:"service,omitempty"`
+
+	// Transition is what happens to the key for a time.
+	Transition *Transition `json:"transition,omitempty"`
+
+	// Deletion is set while the key is pending deletion.
+	Deletion *Deletion `json:"deletion,omitempty"`
 
 	// Tags are in the order in which their keys were first set. TagSeq is the
 	// highest Seq that was ever given.
@@ -50,9 +65,58 @@ type Key struct {
 	// Aliases are the names, "alias/…", that refer to the key, sorted.
 	Aliases []string `json:"aliases,omitempty"`
 
-	// Materials are the versions of the key material, oldest first. The last one
-	// is current.
-	Materials []Material `json:"materials"`
+	// Materials are the versions of the key material, oldest first. The last one that
+	// is not pending is current. There is none before the first import.
+	Materials []Material `json:"materials,omitempty"`
+
+	// Rotation is set while automatic rotation is on.
+	Rotation *Rotation `json:"rotation,omitempty"`
+
+	// OnDemandRotations counts them over the key's life. OnDemandStarted is set while
+	// one is under way.
+	OnDemandRotations int        `json:"onDemandRotations,omitempty"`
+	OnDemandStarted   *time.Time `json:"onDemandStarted,omitempty"`
+
+	// MultiRegion is set for a key that is, or can have, a copy in another Region.
+	MultiRegion *MultiRegion `json:"multiRegion,omitempty"`
+
+	// KeyStore is the id of the custom key store that holds the key, and XksKey the id
+	// of the external key, if there is one.
+	KeyStore string `json:"keyStore,omitempty"`
+	XksKey   string `json:"xksKey,omitempty"`
+}
+
+// Transition is a state, Creating or Updating, that ends by itself.
+type Transition struct {
+	State string    `json:"state"`
+	Until time.Time `json:"until"`
+}
+
+// Deletion is a key's waiting period. At is zero for a primary key that waits for its
+// replicas to be deleted first: its period starts when the last one is.
+type Deletion struct {
+	Days int32     `json:"days"`
+	At   time.Time `json:"at,omitzero"`
+}
+
+// Rotation is the schedule of automatic rotation.
+type Rotation struct {
+	Days int32     `json:"days"`
+	Next time.Time `json:"next"`
+}
+
+// MultiRegion is what a copy of a multi-Region key knows of the others. All copies
+// have the same.
+type MultiRegion struct {
+	Primary string `json:"primary"` // its Region
+	Copies  []Copy `json:"copies"`  // the primary and its replicas, by age
+}
+
+// Copy is one copy of a multi-Region key. Deletion is when it ceases to be, if that
+// is settled.
+type Copy struct {
+	Region   string     `json:"region"`
+	Deletion *time.Time `json:"deletion,omitempty"`
 }
 
 // Tag is a key and a value. Seq orders a key's tags and is never used twice on
@@ -63,16 +127,6 @@ type Tag struct {
 	Value string `json:"value"`
 }
 
-// Material is one version of a key's material.
-type Material struct {
-	ID      string    `json:"id"` // 64 hexadecimal digits
-	Bytes   []byte    `json:"bytes"`
-	Created time.Time `json:"created"`
-}
-
-// Format prints the material's id only, whatever the verb.
-func (m Material) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "material %s", m.ID) }
-
 // Alias is an alias of one account and Region.
 type Alias struct {
 	Version int       `json:"v"`
@@ -82,35 +136,100 @@ type Alias struct {
 	Updated time.Time `json:"updated"`
 }
 
-// MaterialID returns the id of a key's material: a function of both that says
-// nothing of the material, which serves as the key of a pseudo-random function
-// here. Copies of a multi-Region key have the same id.
-func MaterialID(keyID string, material []byte) string {
-	h := hmac.New(sha256.New, material)
-	h.Write([]byte("sealring/kms/material-id\x00"))
-	h.Write([]byte(keyID))
-	return hex.EncodeToString(h.Sum(nil))
-}
-
-// NewMaterial returns the material with its id. It keeps b.
-func NewMaterial(keyID string, b []byte, created time.Time) Material {
-	return Material{ID: MaterialID(keyID, b), Bytes: b, Created: created}
-}
-
 // ARN returns the key's ARN.
 func (k *Key) ARN() string { return KeyARN(k.Region, k.Account, k.ID) }
 
-// Current returns the material that encrypts.
-func (k *Key) Current() *Material { return &k.Materials[len(k.Materials)-1] }
-
-// Material returns the material with the given id, or nil.
-func (k *Key) Material(id string) *Material {
-	for i := range k.Materials {
-		if k.Materials[i].ID == id {
-			return &k.Materials[i]
+// DeletionDate returns when the key ceases to be. It reports false for a key that is
+// not pending deletion, and for one that still waits for its replicas.
+func (k *Key) DeletionDate(now time.Time) (at time.Time, ok bool) {
+	switch {
+	case k.Deletion == nil:
+		return time.Time{}, false
+	case !k.Deletion.At.IsZero():
+		return k.Deletion.At, true
+	}
+	var last time.Time
+	for _, c := range k.MultiRegion.Copies {
+		if c.Region == k.Region {
+			continue
+		}
+		if c.Deletion == nil || now.Before(*c.Deletion) {
+			return time.Time{}, false
+		}
+		if c.Deletion.After(last) {
+			last = *c.Deletion
 		}
 	}
-	return nil
+	return last.AddDate(0, 0, int(k.Deletion.Days)), true
+}
+
+// Gone reports whether the key's waiting period has passed. To every operation it is
+// as if the key had never been.
+func (k *Key) Gone(now time.Time) bool {
+	at, ok := k.DeletionDate(now)
+	return ok && !now.Before(at)
+}
+
+// Primary reports whether the key is the primary copy of a multi-Region key.
+func (k *Key) Primary() bool { return k.MultiRegion != nil && k.MultiRegion.Primary == k.Region }
+
+// Replica reports whether the key is a replica of a multi-Region key.
+func (k *Key) Replica() bool { return k.MultiRegion != nil && k.MultiRegion.Primary != k.Region }
+
+// Share gives other, another copy of the multi-Region key k, what all copies have in
+// common: the roles, the rotation and the material. Imported material stays as it is
+// where it was imported: only its place in the list is shared.
+func (k *Key) Share(other *Key) {
+	m := *k.MultiRegion
+	m.Copies = slices.Clone(m.Copies)
+	other.MultiRegion = &m
+	other.OnDemandRotations = k.OnDemandRotations
+	other.OnDemandStarted, other.Rotation = nil, nil
+	if k.OnDemandStarted != nil {
+		t := *k.OnDemandStarted
+		other.OnDemandStarted = &t
+	}
+	if k.Rotation != nil {
+		r := *k.Rotation
+		other.Rotation = &r
+	}
+	materials := slices.Clone(k.Materials)
+	for i := range materials {
+		if k.Origin != OriginExternal {
+			continue
+		}
+		m := &materials[i]
+		m.Bytes, m.ValidTo, m.Description = nil, nil, ""
+		if own := other.Material(m.ID); own != nil {
+			m.Bytes, m.ValidTo, m.Description = own.Bytes, own.ValidTo, own.Description
+		}
+	}
+	other.Materials = materials
+}
+
+// Clone returns a copy of k that shares nothing with it that could be changed. The
+// bytes of material are never changed, so both have the same.
+func (k *Key) Clone() *Key {
+	c := *k
+	c.Tags, c.Aliases, c.Materials = slices.Clone(k.Tags), slices.Clone(k.Aliases), slices.Clone(k.Materials)
+	if k.Transition != nil {
+		t := *k.Transition
+		c.Transition = &t
+	}
+	if k.Deletion != nil {
+		d := *k.Deletion
+		c.Deletion = &d
+	}
+	if k.Rotation != nil {
+		r := *k.Rotation
+		c.Rotation = &r
+	}
+	if k.MultiRegion != nil {
+		m := *k.MultiRegion
+		m.Copies = slices.Clone(m.Copies)
+		c.MultiRegion = &m
+	}
+	return &c
 }
 
 // KeyARN returns the ARN of a key.
@@ -143,15 +262,19 @@ func UnmarshalKey(b []byte) (*Key, error) {
 	if err := json.Unmarshal(b, &k); err != nil {
 		return nil, fmt.Errorf("keyrecord: key: %w", err)
 	}
-	if k.Version != version {
+	switch {
+	case k.Version != version:
 		return nil, fmt.Errorf("keyrecord: key of format %d, this program knows %d", k.Version, version)
-	}
-	if len(k.Materials) == 0 {
+	case k.Spec == "" || k.Usage == "" || k.Origin == "":
+		return nil, fmt.Errorf("keyrecord: key %s has no spec, usage or origin", k.ID)
+	case k.Deletion != nil && k.Deletion.At.IsZero() && k.MultiRegion == nil:
+		return nil, fmt.Errorf("keyrecord: key %s is to be deleted at no date", k.ID)
+	case k.Origin != OriginExternal && len(k.Materials) == 0:
 		return nil, fmt.Errorf("keyrecord: key %s has no material", k.ID)
 	}
 	for _, m := range k.Materials {
-		if len(m.Bytes) != MaterialLen {
-			return nil, fmt.Errorf("keyrecord: key %s has material of %d bytes", k.ID, len(m.Bytes))
+		if err := m.check(&k); err != nil {
+			return nil, err
 		}
 	}
 	return &k, nil

@@ -24,7 +24,8 @@ func newKey() *keyrecord.Key {
 	deletion := created.Add(time.Hour)
 	return &keyrecord.Key{
 		Account: "111122223333", Region: "eu-west-1", ID: id,
-		Description: "ключ", Created: created, Enabled: true, Deletion: &deletion,
+		Description: "ключ", Created: created, Enabled: true, Deletion: &keyrecord.Deletion{Days: 7, At: deletion},
+		Spec: keyrecord.SpecSymmetric, Usage: "ENCRYPT_DECRYPT", Origin: "AWS_KMS",
 		Tags: []keyrecord.Tag{{Seq: 1, Key: "a", Value: ""}, {Seq: 18446744073709551615, Key: "b", Value: "\u2028<&>"}}, TagSeq: 18446744073709551615,
 		Aliases:   []string{"alias/a", "alias/b"},
 		Materials: []keyrecord.Material{keyrecord.NewMaterial(id, secret(1), created), keyrecord.NewMaterial(id, secret(2), created)},
@@ -33,7 +34,9 @@ func newKey() *keyrecord.Key {
 
 func TestKeyRoundTrip(t *testing.T) {
 	t.Parallel()
-	for _, k := range []*keyrecord.Key{newKey(), {ID: id, Materials: []keyrecord.Material{keyrecord.NewMaterial(id, secret(3), created)}}} {
+	for _, k := range []*keyrecord.Key{newKey(), {
+		ID: id, Spec: "HMAC_224", Usage: "GENERATE_VERIFY_MAC", Origin: keyrecord.OriginExternal,
+	}} {
 		b, err := k.Marshal()
 		require.NoError(t, err)
 		require.Equal(t, 1, k.Version)
@@ -51,7 +54,8 @@ func TestKeyRecordIsPinned(t *testing.T) {
 	b, err := k.Marshal()
 	require.NoError(t, err)
 	require.JSONEq(t, `{"v":1,"account":"111122223333","region":"eu-west-1","id":"12345678-1234-4234-8234-123456789abc","description":"ключ",
-		"created":"2026-01-02T03:04:05.678Z","enabled":true,"deletion":"2026-01-02T04:04:05.678Z",
+		"created":"2026-01-02T03:04:05.678Z","enabled":true,"deletion":{"days":7,"at":"2026-01-02T04:04:05.678Z"},
+		"spec":"SYMMETRIC_DEFAULT","usage":"ENCRYPT_DECRYPT","origin":"AWS_KMS",
 		"tags":[{"seq":1,"key":"a","value":""},{"seq":18446744073709551615,"key":"b","value":"\u2028<&>"}],"tagSeq":18446744073709551615,
 		"aliases":["alias/a","alias/b"],
 		"materials":[{"id":"`+keyrecord.MaterialID(id, secret(1))+`","bytes":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=","created":"2026-01-02T03:04:05.678Z"}]}`, string(b))
@@ -73,18 +77,21 @@ func TestRefusedRecords(t *testing.T) {
 		require.NoError(t, err)
 		return `{"id":"x","bytes":` + string(b) + `}`
 	}
+	const symmetric = `"spec":"SYMMETRIC_DEFAULT","usage":"ENCRYPT_DECRYPT","origin":"AWS_KMS"`
 	for record, want := range map[string]string{
-		``:                                "keyrecord: key: unexpected end of JSON input",
-		`[]`:                              "keyrecord: key: json: cannot unmarshal",
-		`{"v":1} x`:                       "keyrecord: key: invalid character",
-		`{"v":"1"}`:                       "keyrecord: key: json: cannot unmarshal",
-		`{}`:                              "keyrecord: key of format 0, this program knows 1",
-		`{"v":2,"materials":1}`:           "keyrecord: key: json: cannot unmarshal",
-		`{"v":2}`:                         "keyrecord: key of format 2, this program knows 1",
-		`{"v":1,"id":"k"}`:                "keyrecord: key k has no material",
-		`{"v":1,"id":"k","materials":[]}`: "keyrecord: key k has no material",
-		`{"v":1,"id":"k","materials":[` + material(31) + `]}`:                     "keyrecord: key k has material of 31 bytes",
-		`{"v":1,"id":"k","materials":[` + material(32) + `,` + material(0) + `]}`: "keyrecord: key k has material of 0 bytes",
+		``:                                   "keyrecord: key: unexpected end of JSON input",
+		`[]`:                                 "keyrecord: key: json: cannot unmarshal",
+		`{"v":1} x`:                          "keyrecord: key: invalid character",
+		`{"v":"1"}`:                          "keyrecord: key: json: cannot unmarshal",
+		`{}`:                                 "keyrecord: key of format 0, this program knows 1",
+		`{"v":2,"materials":1}`:              "keyrecord: key: json: cannot unmarshal",
+		`{"v":2}`:                            "keyrecord: key of format 2, this program knows 1",
+		`{"v":1,"id":"k"}`:                   "keyrecord: key k has no spec, usage or origin",
+		`{"v":1,"id":"k",` + symmetric + `}`: "keyrecord: key k has no material",
+		`{"v":1,"id":"k",` + symmetric + `,"materials":[]}`:                                         "keyrecord: key k has no material",
+		`{"v":1,"id":"k",` + symmetric + `,"materials":[` + material(31) + `]}`:                     "keyrecord: key k has material of 31 bytes",
+		`{"v":1,"id":"k",` + symmetric + `,"materials":[` + material(32) + `,` + material(0) + `]}`: "keyrecord: key k has lost its material x",
+		`{"v":1,"id":"k",` + symmetric + `,"deletion":{"days":7}}`:                                  "keyrecord: key k is to be deleted at no date",
 	} {
 		_, err := keyrecord.UnmarshalKey([]byte(record))
 		require.ErrorContains(t, err, want, record)
@@ -110,7 +117,7 @@ func FuzzUnmarshal(f *testing.F) {
 			require.NoError(t, err)
 			got, err := keyrecord.UnmarshalKey(again)
 			require.NoError(t, err)
-			require.Equal(t, k.Current().Bytes, got.Current().Bytes)
+			require.Equal(t, k.Current(), got.Current())
 			require.Equal(t, k.ARN(), got.ARN())
 		}
 		if a, err := keyrecord.UnmarshalAlias(b); err == nil {

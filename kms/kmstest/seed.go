@@ -64,6 +64,9 @@ func (c *Cloud) Seed(k Key) (arn string) {
 		Description: k.Description,
 		Created:     now,
 		Enabled:     !k.Disabled,
+		Spec:        keyrecord.SpecSymmetric,
+		Usage:       "ENCRYPT_DECRYPT",
+		Origin:      "AWS_KMS",
 		Materials:   []keyrecord.Material{keyrecord.NewMaterial(k.ID, k.Material, now)},
 	}
 	c.must(c.store.Update(context.Background(), func(tx store.Tx) error {

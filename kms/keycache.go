@@ -1,0 +1,111 @@
+package kms
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/sealring/sealring/internal/keyrecord"
+	"github.com/sealring/sealring/internal/keyspec"
+	"github.com/sealring/sealring/store"
+)
+
+// keyCache keeps decoded records of keys under the version that they have in the
+// store, so that a record which has not changed is neither unsealed nor parsed again.
+// What it holds is shared by all requests and never changed.
+type keyCache struct {
+	mu      sync.RWMutex
+	records map[string]cachedKey // by the record's name, guarded by mu
+}
+
+type cachedKey struct {
+	version uint64
+	key     *keyrecord.Key
+}
+
+// maxCachedKeys bounds a cache. A full one lets go of some arbitrary key.
+const maxCachedKeys = 4096
+
+// read returns the record of a key as the draft sees it, nil if there is none. It may
+// be shared: who wants to change it needs a clone.
+func (c *keyCache) read(d *store.Draft, name string) (*keyrecord.Key, error) {
+	version, stored, err := d.Version(name)
+	if err != nil || stored && version == 0 {
+		return nil, err
+	}
+	if stored {
+		c.mu.RLock()
+		e := c.records[name]
+		c.mu.RUnlock()
+		if e.version == version {
+			return e.key, nil
+		}
+	}
+	b, err := d.Get(name)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	k, err := keyrecord.UnmarshalKey(b)
+	clear(b)
+	if err == nil && stored {
+		c.put(name, cachedKey{version, k})
+	}
+	return k, err
+}
+
+func (c *keyCache) put(name string, e cachedKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.records == nil {
+		c.records = make(map[string]cachedKey)
+	}
+	if old, ok := c.records[name]; ok && old.version > e.version {
+		return // of a snapshot that has been overtaken
+	} else if !ok && len(c.records) >= maxCachedKeys {
+		for other := range c.records {
+			delete(c.records, other)
+			break
+		}
+	}
+	c.records[name] = e
+}
+
+// materialCache keeps the usable form of key material by its id, which no two keys
+// share: parsing an RSA key costs as much as a signature.
+type materialCache struct {
+	mu   sync.RWMutex
+	keys map[string]*keyspec.Key // guarded by mu
+}
+
+// usable returns the form of k's material that the primitives take.
+func (c *materialCache) usable(k *keyrecord.Key, m *keyrecord.Material) (*keyspec.Key, error) {
+	c.mu.RLock()
+	u := c.keys[m.ID]
+	c.mu.RUnlock()
+	if u != nil {
+		return u, nil
+	}
+	spec, ok := keyspec.Lookup(k.Spec)
+	if !ok {
+		return nil, errors.New("kms: a key of unknown spec " + k.Spec)
+	}
+	u, err := spec.Parse(m.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.keys == nil {
+		c.keys = make(map[string]*keyspec.Key)
+	}
+	if len(c.keys) >= maxCachedKeys {
+		for other := range c.keys {
+			delete(c.keys, other)
+			break
+		}
+	}
+	c.keys[m.ID] = u
+	return u, nil
+}
