@@ -2,6 +2,7 @@ package kms
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/sealring/sealring/identity"
 	"github.com/sealring/sealring/policy"
@@ -12,17 +13,20 @@ import (
 // a mistake in the table, and refused.
 func (o *operation[I, O]) authorize(r *request, in *I, targets []target) error {
 	asked := false
+	c := contexts.Get().(*policy.Context)
+	defer contexts.Put(c)
 	for _, p := range permissions[o.name] {
 		for i := range targets {
 			t := &targets[i]
 			if t.role != p.on {
 				continue
 			}
-			conditions := r.conditions(t, targets)
+			c.Reset()
+			r.setConditions(c, t, targets)
 			if o.conditions != nil {
-				o.conditions(in, conditions)
+				o.conditions(in, c)
 			}
-			if err := r.authorize(p.action, t, conditions); err != nil {
+			if err := r.authorize(p.action, t, c); err != nil {
 				return err
 			}
 			asked = true
@@ -33,6 +37,10 @@ func (o *operation[I, O]) authorize(r *request, in *I, targets []target) error {
 	}
 	return nil
 }
+
+// contexts keeps the condition keys of past requests for their memory, which is some
+// kilobytes. What they hold is taken out before they are used again.
+var contexts = sync.Pool{New: func() any { return new(policy.Context) }}
 
 // authorize decides whether the caller has one permission on a target, by the
 // resource's policy, its grants, and the policies that bind the caller.
@@ -78,7 +86,7 @@ func (r *request) layers(t *target) (*policy.Layers, error) {
 		return &layers, nil
 	}
 	var err error
-	if layers.Resource, err = r.service.policies.compiled(keyPolicy(t.key)); err != nil {
+	if layers.Resource, err = r.service.policies.of(t.key); err != nil {
 		return nil, fmt.Errorf("kms: the stored policy of %s: %v", t.arn, err) // no refusal of the request's
 	}
 	return &layers, nil

@@ -11,6 +11,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
+	"github.com/sealring/sealring/audit"
 	"github.com/sealring/sealring/identity"
 	"github.com/sealring/sealring/kms"
 )
@@ -22,7 +23,7 @@ var benchContext = map[string]string{"tenant": "42", "purpose": "benchmark"}
 
 func benchClient(b *testing.B) (api *kms.Client, id string, service *kms.Service) {
 	b.Helper()
-	service, err := kms.New(b.Context(), kms.Config{})
+	service, err := kms.New(b.Context(), kms.Config{Audit: &audit.Ring{}})
 	if err != nil {
 		b.Fatal(err)
 	}

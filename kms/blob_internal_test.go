@@ -2,7 +2,6 @@ package kms
 
 import (
 	"bytes"
-	"encoding/hex"
 	"strings"
 	"testing"
 	"time"
@@ -44,9 +43,7 @@ func FuzzParseBlob(f *testing.F) {
 		if !ok {
 			return
 		}
-		id, err := hex.DecodeString(p.materialID)
-		require.NoError(t, err)
-		header := blobMagic + "\x01" + p.account + p.keyID + string(id) + string(p.salt)
+		header := blobMagic + "\x01" + p.account + p.keyID + string(p.material) + string(p.salt)
 		require.Equal(t, string(b), header+string(p.ciphertext))
 		require.Equal(t, header, string(p.header))
 		require.True(t, arn.IsAccount(p.account))

@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"maps"
 	"slices"
 
 	"github.com/sealring/sealring/internal/arn"
@@ -45,11 +44,19 @@ const (
 	maxCiphertext = 6144 // of Decrypt, bytes
 )
 
+// The fixed inputs of a blob's cipher. They are never changed.
+var (
+	blobNonce   = make([]byte, 12)
+	blobLabel   = []byte("\x00\x00\x00\x01sealring/kms/ciphertext\x00")
+	blobKeyBits = []byte("\x00\x00\x01\x00")
+)
+
 // blob is a parsed ciphertext blob. Its slices alias the input.
 type blob struct {
-	account, keyID, materialID string
+	account, keyID string
 
 	header     []byte // bytes 0 to 102
+	material   []byte // its id, not in hexadecimal digits
 	salt       []byte
 	ciphertext []byte // with the tag
 }
@@ -63,8 +70,8 @@ func parseBlob(b []byte) (blob, bool) {
 	p := blob{
 		account:    string(b[6:18]),
 		keyID:      string(b[18:54]),
-		materialID: hex.EncodeToString(b[54:86]),
 		header:     b[:blobHeader],
+		material:   b[54:86],
 		salt:       b[86:blobHeader],
 		ciphertext: b[blobHeader:],
 	}
@@ -92,14 +99,25 @@ func seal(k *keyrecord.Key, plaintext []byte, context map[string]string) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	var nonce [12]byte
-	return aead.Seal(b, nonce[:], plaintext, blobAAD(b, context)), nil
+	return aead.Seal(b, blobNonce, plaintext, blobAAD(b, context)), nil
+}
+
+// materialOf returns the material of k that sealed the blob, nil if k has none such.
+func (p blob) materialOf(k *keyrecord.Key) *keyrecord.Material {
+	var id [2 * sha256.Size]byte
+	hex.Encode(id[:], p.material)
+	for i := range k.Materials {
+		if m := &k.Materials[i]; m.ID == string(id[:]) {
+			return m
+		}
+	}
+	return nil
 }
 
 // open decrypts a blob of k. It reports false if k has no such material, or if the
 // blob or the context is not the one that was sealed; which of them is not told.
 func (p blob) open(k *keyrecord.Key, context map[string]string) (plaintext []byte, m *keyrecord.Material, ok bool) {
-	m = k.Material(p.materialID)
+	m = p.materialOf(k)
 	if m == nil || p.account != k.Account || p.keyID != k.ID {
 		return nil, nil, false
 	}
@@ -107,8 +125,7 @@ func (p blob) open(k *keyrecord.Key, context map[string]string) (plaintext []byt
 	if err != nil {
 		return nil, nil, false
 	}
-	var nonce [12]byte
-	plaintext, err = aead.Open(nil, nonce[:], p.ciphertext, blobAAD(p.header, context))
+	plaintext, err = aead.Open(nil, blobNonce, p.ciphertext, blobAAD(p.header, context))
 	return plaintext, m, err == nil
 }
 
@@ -121,9 +138,9 @@ func (p blob) open(k *keyrecord.Key, context map[string]string) (plaintext []byt
 // uses per key would end too soon for a key that lives for years.
 func blobCipher(material, salt []byte) (cipher.AEAD, error) {
 	h := hmac.New(sha256.New, material)
-	h.Write([]byte("\x00\x00\x00\x01sealring/kms/ciphertext\x00"))
+	h.Write(blobLabel)
 	h.Write(salt)
-	h.Write([]byte("\x00\x00\x01\x00"))
+	h.Write(blobKeyBits)
 	key := h.Sum(nil)
 	defer clear(key)
 	block, err := aes.NewCipher(key)
@@ -144,7 +161,13 @@ func blobAAD(header []byte, context map[string]string) []byte {
 	}
 	aad := append(make([]byte, 0, size), header...)
 	aad = binary.BigEndian.AppendUint32(aad, uint32(len(context)))
-	for _, k := range slices.Sorted(maps.Keys(context)) {
+	var few [8]string // as most contexts are
+	keys := few[:0]
+	for k := range context {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
 		for _, part := range [...]string{k, context[k]} {
 			aad = binary.BigEndian.AppendUint32(aad, uint32(len(part)))
 			aad = append(aad, part...)

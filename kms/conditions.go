@@ -12,11 +12,10 @@ import (
 	"github.com/sealring/sealring/policy"
 )
 
-// conditions returns the condition keys of a request that follow from who makes it and
+// setConditions sets the condition keys of a request that follow from who makes it and
 // from what is known of the target. What the request's own parameters give is added by
 // the operation.
-func (r *request) conditions(t *target, targets []target) *policy.Context {
-	c := &policy.Context{}
+func (r *request) setConditions(c *policy.Context, t *target, targets []target) {
 	c.SetString(policy.AWSRequestedRegion, r.caller.Region)
 	c.SetTime(policy.AWSCurrentTime, r.now)
 	c.SetTime(policy.AWSEpochTime, r.now)
@@ -50,7 +49,7 @@ func (r *request) conditions(t *target, targets []target) *policy.Context {
 		grantConditions(c, t.grant, r.op == createGrant)
 	}
 	if t.key == nil {
-		return c
+		return
 	}
 	setKeySpec(c, t.key)
 	c.SetStrings(policy.KMSResourceAliases, t.key.Aliases)
@@ -63,7 +62,6 @@ func (r *request) conditions(t *target, targets []target) *policy.Context {
 	if t.role == onSource || t.role == onDestination {
 		c.SetBool(policy.KMSReEncryptOnSameKey, targets[0].arn == targets[1].arn)
 	}
-	return c
 }
 
 // setKeySpec sets the keys that describe a key, or the key that a request is to make.

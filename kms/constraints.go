@@ -62,7 +62,9 @@ func (c *constraints) reject(when bool, err error) {
 // refuse rejects the use of a member whose feature this engine does not have. Such
 // a member is never ignored.
 func (c *constraints) refuse(member string, used bool) {
-	c.reject(used, unsupported("%s is not supported.", member))
+	if used {
+		c.reject(true, unsupported("%s is not supported.", member))
+	}
 }
 
 // present requires a member and reports whether it is there.

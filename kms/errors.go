@@ -65,6 +65,9 @@ func (e *internalError) Unwrap() []error { return []error{e.exception, e.cause} 
 // asAPIError returns err as an error of the API: itself if it is one, else what
 // [fault] makes of it.
 func asAPIError(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return err

@@ -64,32 +64,45 @@ func parsePolicy(text string) (*policy.Policy, error) {
 	return policy.Compile(d)
 }
 
-// policyCache keeps compiled key policies by their text. Most keys share a few.
+// policyCache keeps compiled key policies by their text, and the default ones by the
+// place whose default they are. Most keys share a few.
 type policyCache struct {
-	mu     sync.RWMutex
-	byText map[string]*policy.Policy // guarded by mu
+	mu       sync.RWMutex
+	byText   map[string]*policy.Policy // guarded by mu
+	defaults map[place]*policy.Policy  // guarded by mu
 }
+
+// place is an account and a Region.
+type place struct{ account, region string }
 
 const maxCachedPolicies = 1024
 
-// compiled returns the compiled form of a stored policy.
-func (c *policyCache) compiled(text string) (*policy.Policy, error) {
+// of returns the compiled policy of a stored key.
+func (c *policyCache) of(k *keyrecord.Key) (*policy.Policy, error) {
+	where := place{k.Account, k.Region}
 	c.mu.RLock()
-	p := c.byText[text]
+	p := c.defaults[where]
+	if k.Policy != "" {
+		p = c.byText[k.Policy]
+	}
 	c.mu.RUnlock()
 	if p != nil {
 		return p, nil
 	}
-	p, err := parsePolicy(text)
+	p, err := parsePolicy(keyPolicy(k))
 	if err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.byText == nil || len(c.byText) >= maxCachedPolicies {
-		c.byText = make(map[string]*policy.Policy)
+	if c.byText == nil || len(c.byText)+len(c.defaults) >= maxCachedPolicies {
+		c.byText, c.defaults = make(map[string]*policy.Policy), make(map[place]*policy.Policy)
 	}
-	c.byText[text] = p
+	if k.Policy != "" {
+		c.byText[k.Policy] = p
+	} else {
+		c.defaults[where] = p
+	}
 	return p, nil
 }
 
@@ -105,7 +118,9 @@ func (r *request) checkPolicy(k *keyrecord.Key, document string, bypass bool) er
 	if err != nil {
 		return err
 	}
-	if policy.WouldLockOut(candidate, r.question("kms:PutKeyPolicy", &t, r.conditions(&t, nil)), layers) {
+	var c policy.Context
+	r.setConditions(&c, &t, nil)
+	if policy.WouldLockOut(candidate, r.question("kms:PutKeyPolicy", &t, &c), layers) {
 		return &types.MalformedPolicyDocumentException{Message: text("The new key policy will not allow you to update the key policy in the future.")}
 	}
 	return nil

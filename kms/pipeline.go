@@ -84,6 +84,11 @@ type request struct {
 	event   audit.Event
 	draft   *store.Draft // of the attempt in progress
 
+	constraints constraints
+	resources   [2]string // room for those of the event
+	out         any       // what the attempt came to
+	err         error
+
 	principal policy.Caller      // the caller as the policy engine sees it
 	bound     identity.Principal // what is attached to the caller
 	home      identity.Account   // the caller's
@@ -199,26 +204,26 @@ func (r *request) admit(ctx context.Context) error {
 }
 
 // decide computes the answer and the draft on one snapshot.
-func (r *request) decide(ctx context.Context, in any) (out any, err error) {
+func (r *request) decide(ctx context.Context, in any) (any, error) {
 	viewErr := r.service.store.View(ctx, func(tx store.Tx) error {
 		r.draft = store.NewDraft(tx)
-		r.event.Resources = nil
-		out, err = r.op.decide(r, in)
+		r.event.Resources = r.resources[:0]
+		r.out, r.err = r.op.decide(r, in)
 		return nil
 	})
-	if err == nil && viewErr != nil {
+	if r.err == nil && viewErr != nil {
 		return nil, fault(ctx, viewErr)
 	}
-	return out, asAPIError(ctx, err)
+	return r.out, asAPIError(ctx, r.err)
 }
 
 func (o *operation[I, O]) decide(r *request, input any) (any, error) {
 	in := input.(*I)
-	var c constraints
+	r.constraints = constraints{}
 	if o.validate != nil {
-		o.validate(&c, in)
+		o.validate(&r.constraints, in)
 	}
-	if err := c.err(); err != nil {
+	if err := r.constraints.err(); err != nil {
 		return nil, err
 	}
 	if o.context != nil { // bounded now: events are kept
@@ -281,16 +286,18 @@ func (r *request) accountTarget() target {
 // record writes the audit event of a decision.
 func (r *request) record(ctx context.Context, outcome error) error {
 	r.event.ErrorCode, r.event.ErrorMessage = "", ""
-	var api smithy.APIError
-	switch {
-	case outcome == nil:
-	case errors.As(outcome, &api):
-		r.event.ErrorCode, r.event.ErrorMessage = api.ErrorCode(), api.ErrorMessage()
-	default:
+	if outcome != nil {
 		r.event.ErrorCode = "RequestCanceled"
+		var api smithy.APIError
+		if errors.As(outcome, &api) {
+			r.event.ErrorCode, r.event.ErrorMessage = api.ErrorCode(), api.ErrorMessage()
+		}
 	}
 	if r.service.audit == nil {
 		return nil
+	}
+	if len(r.event.Resources) == 0 {
+		r.event.Resources = nil
 	}
 	return r.service.audit.Record(ctx, r.event)
 }

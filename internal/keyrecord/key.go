@@ -84,6 +84,8 @@ type Key struct {
 	// of the external key, if there is one.
 	KeyStore string `json:"keyStore,omitempty"`
 	XksKey   string `json:"xksKey,omitempty"`
+
+	arn string // of a record that was read
 }
 
 // Transition is a state, Creating or Updating, that ends by itself.
@@ -137,7 +139,12 @@ type Alias struct {
 }
 
 // ARN returns the key's ARN.
-func (k *Key) ARN() string { return KeyARN(k.Region, k.Account, k.ID) }
+func (k *Key) ARN() string {
+	if k.arn != "" {
+		return k.arn
+	}
+	return KeyARN(k.Region, k.Account, k.ID)
+}
 
 // DeletionDate returns when the key ceases to be. It reports false for a key that is
 // not pending deletion, and for one that still waits for its replicas.
@@ -244,7 +251,12 @@ func kmsARN(region, account, resource string) string {
 
 // KeyPrefix starts the store keys of an account's keys in a Region; the key id
 // follows.
-func KeyPrefix(account, region string) string { return "kms/" + account + "/" + region + "/key/" }
+func KeyPrefix(account, region string) string { return KeyName(account, region, "") }
+
+// KeyName is the store key of a key's record.
+func KeyName(account, region, id string) string {
+	return "kms/" + account + "/" + region + "/key/" + id
+}
 
 // AliasPrefix starts the store keys of an account's aliases in a Region; the alias
 // name without its "alias/" follows.
@@ -277,6 +289,7 @@ func UnmarshalKey(b []byte) (*Key, error) {
 			return nil, err
 		}
 	}
+	k.arn = KeyARN(k.Region, k.Account, k.ID)
 	return &k, nil
 }
 
