@@ -50,10 +50,14 @@ type fixture struct {
 	grants []string // ids of two grants on the key, once plantGrants has made them
 }
 
-func newFixture(t *testing.T, viaSDK bool) *fixture {
+func newFixture(t *testing.T, viaSDK bool, configure ...func(*kms.Config)) *fixture {
 	t.Helper()
 	f := &fixture{viaSDK: viaSDK, inner: store.NewMemory()}
-	f.Cloud = kmstest.New(t, &kmstest.Options{Store: f.inner})
+	f.Cloud = kmstest.New(t, &kmstest.Options{Store: f.inner, Configure: func(c *kms.Config) {
+		for _, set := range configure {
+			set(c)
+		}
+	}})
 	f.arn = f.Seed(kmstest.Key{Alias: "alias/app", Description: "of the application"})
 	f.id = idOf(f.arn)
 	f.api = f.Client(f.Root())
@@ -64,12 +68,12 @@ func newFixture(t *testing.T, viaSDK bool) *fixture {
 }
 
 // each runs a test against the direct client and against the SDK's.
-func each(t *testing.T, test func(t *testing.T, f *fixture)) {
+func each(t *testing.T, test func(t *testing.T, f *fixture), configure ...func(*kms.Config)) {
 	t.Helper()
 	for _, viaSDK := range []bool{false, true} {
 		t.Run(map[bool]string{false: "Client", true: "SDK"}[viaSDK], func(t *testing.T) {
 			t.Parallel()
-			test(t, newFixture(t, viaSDK))
+			test(t, newFixture(t, viaSDK, configure...))
 		})
 	}
 }

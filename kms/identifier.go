@@ -130,6 +130,12 @@ func (r *request) aliasTarget(account, name string) (*keyrecord.Key, error) {
 			return k, err
 		}
 	}
+	if account == r.caller.Account && strings.HasPrefix(name, managedPrefix) {
+		k, err := r.managedKey(name)
+		if err != nil || k != nil {
+			return k, err
+		}
+	}
 	return nil, aliasNotFound(r.caller.Region, account, name)
 }
 

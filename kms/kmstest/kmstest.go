@@ -54,6 +54,9 @@ type Options struct {
 	Identities identity.Source
 	// Audit takes the audit records in place of the ring that [Cloud.Events] reads.
 	Audit audit.Sink
+	// Configure, if it is not nil, changes the engine's other settings, such as how
+	// long a replica takes to be made, before the engine starts.
+	Configure func(*kms.Config)
 }
 
 // Cloud is one KMS. It is safe for concurrent use. Time stands still until
@@ -101,7 +104,11 @@ func New(t testing.TB, o *Options) *Cloud {
 	if sink == nil {
 		sink = c.ring
 	}
-	c.service, err = kms.New(context.Background(), kms.Config{Store: c.store, Audit: sink, Identities: o.Identities, Now: c.Now, Admit: c.admit})
+	config := kms.Config{Store: c.store, Audit: sink, Identities: o.Identities, Now: c.Now, Admit: c.admit}
+	if o.Configure != nil {
+		o.Configure(&config)
+	}
+	c.service, err = kms.New(context.Background(), config)
 	c.must(err)
 	t.Cleanup(func() { _ = c.service.Close() })
 	for _, k := range o.Keys {
