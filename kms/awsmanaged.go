@@ -50,7 +50,7 @@ func (r *request) managedKey(name string) (*keyrecord.Key, error) {
 		Aliases:     []string{name},
 		Rotation:    &keyrecord.Rotation{Days: managedRotation, Next: r.now.AddDate(0, 0, managedRotation)},
 	}
-	if err := generate(k, r.now); err != nil {
+	if err := r.generate(k); err != nil {
 		return nil, err
 	}
 	if err := r.writeAlias(&keyrecord.Alias{Name: name, Target: k.ID, Created: r.now, Updated: r.now}); err != nil {

@@ -2,10 +2,10 @@ package kms
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"regexp"
 	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
@@ -58,7 +58,7 @@ var createKey = &operation[sdk.CreateKeyInput, sdk.CreateKeyOutput]{
 			return nil, err
 		}
 		if k.Origin != keyrecord.OriginExternal {
-			if err := generate(k, r.now); err != nil {
+			if err := r.generate(k); err != nil {
 				return nil, err
 			}
 		}
@@ -95,17 +95,26 @@ func requestedSpec(in *sdk.CreateKeyInput) types.KeySpec {
 }
 
 // generate gives k its first material.
-func generate(k *keyrecord.Key, now time.Time) error {
+func (r *request) generate(k *keyrecord.Key) error {
 	spec, ok := keyspec.Lookup(k.Spec)
 	if !ok {
 		return errors.New("kms: no key spec " + k.Spec)
 	}
-	material, err := spec.Generate()
+	material, err := newMaterial(r, spec)
 	if err != nil {
 		return err
 	}
-	k.Materials = []keyrecord.Material{keyrecord.NewMaterial(k.ID, material, now)}
+	k.Materials = []keyrecord.Material{keyrecord.NewMaterial(k.ID, material, r.now)}
 	return nil
+}
+
+// newMaterial returns random material of the spec, the same in each attempt at the
+// request. That of an asymmetric key can take a second to find.
+func newMaterial(r *request, spec *keyspec.Spec) ([]byte, error) {
+	if spec.Symmetric() {
+		return spec.Generate()
+	}
+	return ask(r, "material of "+spec.Name(), func(context.Context) ([]byte, error) { return spec.Generate() })
 }
 
 func validateCreateKey(c *constraints, in *sdk.CreateKeyInput) {

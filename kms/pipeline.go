@@ -88,6 +88,7 @@ type request struct {
 	resources   [2]string // room for those of the event
 	out         any       // what the attempt came to
 	err         error
+	inquiry     inquiry // what the attempts had to ask
 
 	principal policy.Caller      // the caller as the policy engine sees it
 	bound     identity.Principal // what is attached to the caller
@@ -203,15 +204,31 @@ func (r *request) admit(ctx context.Context) error {
 	return asAPIError(ctx, r.service.admit(ctx, r.op.operationName(), r.caller))
 }
 
-// decide computes the answer and the draft on one snapshot.
+// decide computes the answer and the draft on one snapshot, on a later one if there is
+// something to ask meanwhile.
 func (r *request) decide(ctx context.Context, in any) (any, error) {
+	for range maxQuestions {
+		out, err := r.attempt(ctx, in)
+		if !errors.Is(err, errAsked) {
+			return out, err
+		}
+		r.inquiry.ask(ctx)
+	}
+	return nil, fault(ctx, errAsked)
+}
+
+// attempt is decide until there is something to ask: then the error is errAsked.
+func (r *request) attempt(ctx context.Context, in any) (any, error) {
 	viewErr := r.service.store.View(ctx, func(tx store.Tx) error {
 		r.draft = store.NewDraft(tx)
 		r.event.Resources = r.resources[:0]
 		r.out, r.err = r.op.decide(r, in)
 		return nil
 	})
-	if r.err == nil && viewErr != nil {
+	switch {
+	case errors.Is(r.err, errAsked):
+		return nil, r.err
+	case r.err == nil && viewErr != nil:
 		return nil, fault(ctx, viewErr)
 	}
 	return r.out, asAPIError(ctx, r.err)
