@@ -60,6 +60,9 @@ var house = map[string]room{
 	"internal/suite":     {floor: 0},
 	"internal/uuid":      {floor: 0},
 	"internal/wire":      {floor: 0},
+
+	"internal/xks":         {floor: 0, sideways: []string{"internal/wire"}, external: []string{awsSDK}},
+	"internal/xks/xkstest": {floor: 0, sideways: []string{"internal/xks"}, external: []string{awsSDK}},
 }
 
 // lean lists the packages whose whole import graph is the standard library,
