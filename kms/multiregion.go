@@ -70,7 +70,7 @@ var replicateKey = &operation[sdk.ReplicateKeyInput, sdk.ReplicateKeyOutput]{
 	suits: func(in *sdk.ReplicateKeyInput, on []target) error {
 		k := on[0].key
 		switch {
-		case !k.Primary():
+		case k.MultiRegion == nil:
 			return notPrimary(k)
 		case arn.Partition(*in.ReplicaRegion) != arn.Partition(k.Region):
 			return unsupported("%s is not in the partition of the Region %s.", k.ARN(), *in.ReplicaRegion)
@@ -79,6 +79,9 @@ var replicateKey = &operation[sdk.ReplicateKeyInput, sdk.ReplicateKeyOutput]{
 	},
 	run: func(r *request, in *sdk.ReplicateKeyInput, on []target) (*sdk.ReplicateKeyOutput, error) {
 		k := on[0].key
+		if !k.Primary() {
+			return nil, notPrimary(k)
+		}
 		replica := &keyrecord.Key{
 			Account: k.Account, Region: *in.ReplicaRegion, ID: k.ID,
 			Spec: k.Spec, Usage: k.Usage, Origin: k.Origin,
@@ -214,17 +217,21 @@ var updatePrimaryRegion = &operation[sdk.UpdatePrimaryRegionInput, sdk.UpdatePri
 		t, err := r.targetOf(onReplica, replica)
 		return append(on, t), err
 	},
-	suits: func(in *sdk.UpdatePrimaryRegionInput, on []target) error {
-		switch k := on[0].key; {
-		case !k.Primary():
+	suits: func(_ *sdk.UpdatePrimaryRegionInput, on []target) error {
+		if k := on[0].key; k.MultiRegion == nil {
 			return notPrimary(k)
-		case len(on) == 1:
-			return unsupported("%s is the primary key already.", k.ARN())
 		}
 		return nil
 	},
 	run: func(r *request, _ *sdk.UpdatePrimaryRegionInput, on []target) (*sdk.UpdatePrimaryRegionOutput, error) {
-		k, replica := on[0].key, on[1].key
+		k := on[0].key
+		switch {
+		case !k.Primary():
+			return nil, notPrimary(k)
+		case len(on) == 1:
+			return nil, unsupported("%s is the primary key already.", k.ARN())
+		}
+		replica := on[1].key
 		replica.MultiRegion.Primary = replica.Region
 		replica.Transition = r.lasting(types.KeyStateUpdating)
 		if err := r.writeCopies(replica); err != nil {

@@ -38,6 +38,9 @@ type Options struct {
 	// Audit takes a record of each request: a ring in memory that [Cloud.Events]
 	// reads.
 	Audit audit.Sink
+	// Configure, if it is not nil, changes the engine's other settings before it starts:
+	// external key stores, attestation, quotas, the clock.
+	Configure func(*kms.Config)
 	// Limits bounds what clients of [Cloud.Handler] can ask for: what its zero value
 	// says.
 	Limits endpoint.Limits
@@ -70,8 +73,12 @@ func New(o *Options) (*Cloud, error) {
 		c.ring = &audit.Ring{}
 		sink = c.ring
 	}
+	config := kms.Config{Audit: sink, Identities: o.Identities}
+	if o.Configure != nil {
+		o.Configure(&config)
+	}
 	var err error
-	if c.kms, err = kms.New(context.Background(), kms.Config{Audit: sink, Identities: o.Identities}); err != nil {
+	if c.kms, err = kms.New(context.Background(), config); err != nil {
 		return nil, err
 	}
 	if c.handler, err = endpoint.New(endpoint.Config{KMS: c.kms, Keys: c.keys, Limits: o.Limits}); err != nil {
