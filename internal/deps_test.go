@@ -57,6 +57,7 @@ var house = map[string]room{
 	"internal/arn":       {floor: 0},
 	"internal/awsjson":   {floor: 0},
 	"internal/keyrecord": {floor: 0, sideways: []string{"internal/arn"}},
+	"internal/kwp":       {floor: 0},
 	"internal/suite":     {floor: 0},
 	"internal/uuid":      {floor: 0},
 	"internal/wire":      {floor: 0},
