@@ -19,6 +19,9 @@ const module = "github.com/sealring/sealring"
 const (
 	awsSDK = "github.com/aws/aws-sdk-go-v2"
 	smithy = "github.com/aws/smithy-go"
+	mldsa  = "filippo.io/mldsa"
+	circl  = "github.com/cloudflare/circl"
+	secp   = "github.com/decred/dcrd/dcrec/secp256k1/v4"
 )
 
 // room is one package's place in the house.
@@ -57,7 +60,9 @@ var house = map[string]room{
 	"internal/arn":       {floor: 0},
 	"internal/awsjson":   {floor: 0},
 	"internal/keyrecord": {floor: 0, sideways: []string{"internal/arn"}},
+	"internal/keyspec":   {floor: 0, sideways: []string{"internal/mldsamu"}, external: []string{mldsa, circl, secp}},
 	"internal/kwp":       {floor: 0},
+	"internal/mldsamu":   {floor: 0},
 	"internal/suite":     {floor: 0},
 	"internal/uuid":      {floor: 0},
 	"internal/wire":      {floor: 0},
