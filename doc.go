@@ -10,6 +10,7 @@
 //	encrypt or decrypt messages and streams    envelope
 //	hold wrapping keys in memory               keyring (RawAES, RawRSA, Multi)
 //	wrap data keys with KMS                    keyring/awskms
+//	sign, decrypt or agree with KMS keys       kmscrypto
 //	test code that uses KMS                    kms/kmstest
 //	run a KMS inside a program                 local, or kms for every detail
 //	serve it to other SDKs and the AWS CLI     endpoint
@@ -26,6 +27,7 @@
 //	          endpoint             HTTP in AWS's wire protocol
 //	floor 2   envelope             AWS Encryption SDK messages
 //	          kms, kms/kmstest     the local KMS engine
+//	          kmscrypto            KMS keys behind the interfaces of package crypto
 //	floor 1   keyring, …/awskms    keyrings, materials, managers
 //	          store                transactions in memory, sealing
 //	          identity, audit      who calls; what was recorded
@@ -33,8 +35,8 @@
 //	          internal/…           mechanism
 //
 // Packages policy, envelope, keyring, store, identity and audit need the standard library
-// only; the AWS SDK is compiled by those that name its types: kms, keyring/awskms,
-// endpoint and local.
+// only; the AWS SDK is compiled by those that name its types: kms, kmscrypto,
+// keyring/awskms, endpoint and local.
 //
 // # Compatibility
 //

@@ -43,6 +43,7 @@ var house = map[string]room{
 	"endpoint": {floor: 4, external: []string{smithy}},
 
 	"envelope":    {floor: 2},
+	"kmscrypto":   {floor: 2, external: []string{awsSDK}},
 	"kms":         {floor: 2, external: []string{awsSDK, smithy}},
 	"kms/kmstest": {floor: 2, sideways: []string{"kms"}, external: []string{awsSDK, smithy}},
 
