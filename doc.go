@@ -34,6 +34,9 @@
 //	floor 0   policy               AWS policies, decided and explained
 //	          internal/…           mechanism
 //
+// Modules of their own, beside this one: tinkkms wraps the keysets of Tink with KMS
+// keys.
+//
 // Packages policy, envelope, keyring, store, identity and audit need the standard library
 // only; the AWS SDK is compiled by those that name its types: kms, kmscrypto,
 // keyring/awskms, endpoint and local.
