@@ -143,7 +143,7 @@ func TestRefusedIdentifiers(t *testing.T) {
 			{"alias/none", noAlias(arn("alias/none"))},
 			{"alias/", noAlias(arn("alias/"))},
 			{"alias/App", noAlias(arn("alias/App"))},
-			{"alias/aws/s3", noAlias(arn("alias/aws/s3"))},
+			{"alias/aws/none", noAlias(arn("alias/aws/none"))},
 			{"alias/../key/" + f.id, noAlias(arn("alias/../key/" + f.id))},
 			{longAlias, noAlias(arn(longAlias))},
 			{arn("alias/none"), noAlias(arn("alias/none"))},
