@@ -82,6 +82,8 @@ func session(f *fixture, blob []byte) []any {
 		&sdk.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: id},
 		&sdk.GenerateDataKeyInput{KeyId: id, KeySpec: spec},
 		&sdk.GenerateDataKeyWithoutPlaintextInput{KeyId: id, KeySpec: spec},
+		&sdk.GenerateDataKeyPairInput{KeyId: id, KeyPairSpec: "ECC_NIST_P256"},
+		&sdk.GenerateDataKeyPairWithoutPlaintextInput{KeyId: id, KeyPairSpec: "ECC_NIST_P256"},
 		&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(16)},
 		&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: &bob, Operations: []types.GrantOperation{types.GrantOperationDecrypt}},
 		&sdk.ListGrantsInput{KeyId: id},

@@ -40,6 +40,8 @@ func permissions(f *fixture, blob []byte) []permission {
 		{&sdk.EncryptInput{KeyId: &alias, Plaintext: []byte("x")}, "kms:Encrypt", f.arn},
 		{&sdk.GenerateDataKeyInput{KeyId: &f.arn, KeySpec: spec}, "kms:GenerateDataKey", f.arn},
 		{&sdk.GenerateDataKeyWithoutPlaintextInput{KeyId: &f.arn, KeySpec: spec}, "kms:GenerateDataKeyWithoutPlaintext", f.arn},
+		{&sdk.GenerateDataKeyPairInput{KeyId: &f.arn, KeyPairSpec: "ECC_NIST_P256"}, "kms:GenerateDataKeyPair", f.arn},
+		{&sdk.GenerateDataKeyPairWithoutPlaintextInput{KeyId: &f.arn, KeyPairSpec: "ECC_NIST_P256"}, "kms:GenerateDataKeyPairWithoutPlaintext", f.arn},
 		{&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(8)}, "kms:GenerateRandom", "*"},
 		{&sdk.GetKeyPolicyInput{KeyId: &f.arn}, "kms:GetKeyPolicy", f.arn},
 		{&sdk.ListAliasesInput{}, "kms:ListAliases", "*"},

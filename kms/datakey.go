@@ -26,6 +26,9 @@ var generateDataKey = &operation[sdk.GenerateDataKeyInput, sdk.GenerateDataKeyOu
 	targets: func(r *request, in *sdk.GenerateDataKeyInput) ([]target, error) {
 		return r.keyIn(in.KeyId, in.EncryptionContext)
 	},
+	suits: func(_ *sdk.GenerateDataKeyInput, on []target) error {
+		return wrapsDataKeys("GenerateDataKey", on[0].key)
+	},
 	dryRun:  func(in *sdk.GenerateDataKeyInput) *bool { return in.DryRun },
 	context: func(in *sdk.GenerateDataKeyInput) map[string]string { return in.EncryptionContext },
 	run: func(_ *request, in *sdk.GenerateDataKeyInput, on []target) (*sdk.GenerateDataKeyOutput, error) {
@@ -54,6 +57,9 @@ var generateDataKeyWithoutPlaintext = &operation[sdk.GenerateDataKeyWithoutPlain
 	targets: func(r *request, in *sdk.GenerateDataKeyWithoutPlaintextInput) ([]target, error) {
 		return r.keyIn(in.KeyId, in.EncryptionContext)
 	},
+	suits: func(_ *sdk.GenerateDataKeyWithoutPlaintextInput, on []target) error {
+		return wrapsDataKeys("GenerateDataKeyWithoutPlaintext", on[0].key)
+	},
 	dryRun:  func(in *sdk.GenerateDataKeyWithoutPlaintextInput) *bool { return in.DryRun },
 	context: func(in *sdk.GenerateDataKeyWithoutPlaintextInput) map[string]string { return in.EncryptionContext },
 	run: func(_ *request, in *sdk.GenerateDataKeyWithoutPlaintextInput, on []target) (*sdk.GenerateDataKeyWithoutPlaintextOutput, error) {
@@ -79,6 +85,18 @@ func (c *constraints) dataKey(id *string, n *int32, spec types.DataKeySpec, cont
 	c.encryptionContext("encryptionContext", context)
 	c.reject((n == nil) == (spec == ""), validation("Please specify either number of bytes or key spec."))
 	c.grantTokens(tokens)
+}
+
+// wrapsDataKeys refuses a key that cannot encrypt data keys: one for another use, and
+// an asymmetric one.
+func wrapsDataKeys(operation string, k *keyrecord.Key) error {
+	switch {
+	case k.Usage != string(types.KeyUsageTypeEncryptDecrypt):
+		return &types.InvalidKeyUsageException{Message: text("%s key usage is %s which is not valid for %s.", k.ARN(), k.Usage, operation)}
+	case k.Spec != keyrecord.SpecSymmetric:
+		return &types.InvalidKeyUsageException{Message: text("You cannot generate a data key with an asymmetric CMK")}
+	}
+	return nil
 }
 
 // newDataKey returns a data key of n bytes, or of the spec's length if n is nil,

@@ -222,6 +222,7 @@ func TestOperationsBetweenAccounts(t *testing.T) {
 	t.Parallel()
 	capable := map[string]bool{
 		"CreateGrant": true, "Decrypt": true, "DescribeKey": true, "Encrypt": true, "GenerateDataKey": true, "GenerateDataKeyWithoutPlaintext": true,
+		"GenerateDataKeyPair": true, "GenerateDataKeyPairWithoutPlaintext": true,
 		"ListGrants": true, "ReEncrypt": true, "RetireGrant": true, "RevokeGrant": true,
 	}
 	eachCaller(t, theirs, func(t *testing.T, f *fixture, api kms.API) {

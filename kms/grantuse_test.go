@@ -71,10 +71,12 @@ func TestGrantOperations(t *testing.T) {
 		w.setPolicy(t, w.other, document(statement("Allow", account, "kms:*"), statement("Allow", alice.Principal, "kms:ReEncrypt*")))
 		requests := map[types.GrantOperation]any{
 			opDecrypt: &sdk.DecryptInput{CiphertextBlob: blob}, opEncrypt: encryptKey(w), opDescribe: &sdk.DescribeKeyInput{KeyId: &w.key},
-			"GenerateDataKey":                 &sdk.GenerateDataKeyInput{KeyId: &w.key, KeySpec: types.DataKeySpecAes256},
-			"GenerateDataKeyWithoutPlaintext": &sdk.GenerateDataKeyWithoutPlaintextInput{KeyId: &w.key, KeySpec: types.DataKeySpecAes256},
-			"ReEncryptFrom":                   &sdk.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: &w.other},
-			"ReEncryptTo":                     &sdk.ReEncryptInput{CiphertextBlob: mine, DestinationKeyId: &w.key},
+			"GenerateDataKey":                     &sdk.GenerateDataKeyInput{KeyId: &w.key, KeySpec: types.DataKeySpecAes256},
+			"GenerateDataKeyWithoutPlaintext":     &sdk.GenerateDataKeyWithoutPlaintextInput{KeyId: &w.key, KeySpec: types.DataKeySpecAes256},
+			"GenerateDataKeyPair":                 &sdk.GenerateDataKeyPairInput{KeyId: &w.key, KeyPairSpec: "ECC_NIST_P256"},
+			"GenerateDataKeyPairWithoutPlaintext": &sdk.GenerateDataKeyPairWithoutPlaintextInput{KeyId: &w.key, KeyPairSpec: "ECC_NIST_P256"},
+			"ReEncryptFrom":                       &sdk.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: &w.other},
+			"ReEncryptTo":                         &sdk.ReEncryptInput{CiphertextBlob: mine, DestinationKeyId: &w.key},
 		}
 		for granted := range requests {
 			id, _ := grantFor(t, w.as(root), w.key, alice.Principal, nil, granted)
@@ -98,7 +100,7 @@ func TestGrantOperations(t *testing.T) {
 func TestGrantConstraints(t *testing.T) {
 	t.Parallel()
 	pair := map[string]string{"Dept": "IT"}
-	all := []types.GrantOperation{opDecrypt, opEncrypt, opDescribe, "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo"}
+	all := []types.GrantOperation{opDecrypt, opEncrypt, opDescribe, "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo"}
 	for _, row := range []struct {
 		name        string
 		constraints types.GrantConstraints
@@ -123,6 +125,8 @@ func TestGrantConstraints(t *testing.T) {
 						&sdk.DecryptInput{CiphertextBlob: blob, EncryptionContext: context},
 						&sdk.GenerateDataKeyInput{KeyId: &w.key, KeySpec: types.DataKeySpecAes256, EncryptionContext: context},
 						&sdk.GenerateDataKeyWithoutPlaintextInput{KeyId: &w.key, KeySpec: types.DataKeySpecAes256, EncryptionContext: context},
+						&sdk.GenerateDataKeyPairInput{KeyId: &w.key, KeyPairSpec: "ECC_NIST_P256", EncryptionContext: context},
+						&sdk.GenerateDataKeyPairWithoutPlaintextInput{KeyId: &w.key, KeyPairSpec: "ECC_NIST_P256", EncryptionContext: context},
 						&sdk.ReEncryptInput{CiphertextBlob: blob, SourceEncryptionContext: context, DestinationKeyId: &w.other},
 						&sdk.ReEncryptInput{CiphertextBlob: mine, DestinationEncryptionContext: context, DestinationKeyId: &w.key},
 					}

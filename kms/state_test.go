@@ -123,6 +123,18 @@ var stateTable = map[string]stateRow{
 		},
 		yes, disabled, pending, noSuchKey,
 	},
+	"GenerateDataKeyPair": {
+		func(f *stateFixture) any {
+			return &sdk.GenerateDataKeyPairInput{KeyId: &f.id, KeyPairSpec: types.DataKeyPairSpecEccNistP256}
+		},
+		yes, disabled, pending, noSuchKey,
+	},
+	"GenerateDataKeyPairWithoutPlaintext": {
+		func(f *stateFixture) any {
+			return &sdk.GenerateDataKeyPairWithoutPlaintextInput{KeyId: &f.id, KeyPairSpec: types.DataKeyPairSpecEccNistP256}
+		},
+		yes, disabled, pending, noSuchKey,
+	},
 	"GenerateRandom": {
 		func(*stateFixture) any { return &sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(8)} },
 		yes, yes, yes, allTheSame,
