@@ -83,7 +83,8 @@ type Grant struct {
 	EncryptionContextEquals []Pair
 	EncryptionContextSubset []Pair
 
-	// SourceARN, if it is not empty, must equal the request's aws:SourceArn.
+	// SourceARN, if it is not empty, must equal the request's aws:SourceArn, except for
+	// RetireGrant.
 	SourceARN string
 
 	// IssuingAccount is the id of the account that the grant was made in.
@@ -238,14 +239,16 @@ func accountOf(principal string) string {
 	return ""
 }
 
-// meets reports whether the request meets a grant's constraints. DescribeKey and
-// RetireGrant have no encryption context, and a new grant's is compared with its
-// parent's instead.
+// meets reports whether the request meets a grant's constraints, none of which bind
+// RetireGrant. DescribeKey has no encryption context, and a new grant's is compared with
+// its parent's instead.
 func (e *evaluator) meets(g *Grant, operation GrantOperations) bool {
-	if g.SourceARN != "" && !e.fromSource(g.SourceARN) {
+	switch {
+	case operation == GrantRetireGrant:
+		return true
+	case g.SourceARN != "" && !e.fromSource(g.SourceARN):
 		return false
-	}
-	if operation&(GrantDescribeKey|GrantRetireGrant|GrantCreateGrant) != 0 {
+	case operation&(GrantDescribeKey|GrantCreateGrant) != 0:
 		return true
 	}
 	got, strict := e.ctx.families[EncryptionContext], e.l.Choices.StrictGrantContextKeys
