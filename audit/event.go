@@ -40,10 +40,14 @@ type Event struct {
 
 // Identity is the principal of a request.
 type Identity struct {
-	Type        string `json:"type"` // "Root", "IAMUser" … or "Anonymous"
+	Type        string `json:"type"` // "Root", "IAMUser", "AWSService" … or "Anonymous"
 	ARN         string `json:"arn,omitempty"`
 	Account     string `json:"accountId,omitempty"`
 	AccessKeyID string `json:"accessKeyId,omitempty"`
+
+	// InvokedBy is the service that made the request, for itself or in the principal's
+	// name; empty if the principal made it.
+	InvokedBy string `json:"invokedBy,omitempty"`
 }
 
 // Sink takes events. Record returns nil only when the event is as safe as the

@@ -20,6 +20,9 @@ const (
 // Caller is an authenticated principal and where its request comes from. The zero
 // value is anonymous and may do nothing. It is a plain value: whoever makes one
 // vouches for it.
+//
+// It is a principal of some account, or an AWS service that acts for itself: a value
+// that claims to be both is anonymous.
 type Caller struct {
 	// Principal is the principal's ARN: an account root, user, role session ….
 	Principal string
@@ -31,6 +34,19 @@ type Caller struct {
 	// Session is set for the credentials of a role session or a federated user.
 	// Principal is then the session's ARN.
 	Session *Session
+
+	// Service is the name of a service that acts for itself, such as
+	// "s3.amazonaws.com". Principal, Account and Session are then empty. See [Service].
+	Service string
+	// SourceARN and SourceAccount are the resource on whose behalf a service makes the
+	// request, and its account: aws:SourceArn and aws:SourceAccount. Empty means that
+	// there is none.
+	SourceARN, SourceAccount string
+	// Via lists the services that have passed the principal's request on in its name,
+	// the one that makes this request last. It is empty for a request that the
+	// principal has made itself. See [Caller.Through]. It is shared by copies of a
+	// Caller and must not be changed.
+	Via []string
 
 	// AccessKeyID names the credentials that signed the request, if any did.
 	AccessKeyID string
@@ -53,7 +69,9 @@ func Root(account, region string) Caller {
 }
 
 // Anonymous reports whether nobody has authenticated the caller.
-func (c Caller) Anonymous() bool { return c.Principal == "" || c.Account == "" }
+func (c Caller) Anonymous() bool {
+	return !c.actsForItself() && (c.Principal == "" || c.Account == "" || c.Service != "")
+}
 
 // Root reports whether the caller is its account's root user.
 func (c Caller) Root() bool {
@@ -69,10 +87,13 @@ func (c Caller) In(region string) Caller {
 	return c
 }
 
-// String returns the principal's ARN, or "anonymous".
+// String returns the principal's ARN, the service's name, or "anonymous".
 func (c Caller) String() string {
-	if c.Anonymous() {
+	switch {
+	case c.Anonymous():
 		return "anonymous"
+	case c.Service != "":
+		return c.Service
 	}
 	return c.Principal
 }

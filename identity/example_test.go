@@ -96,6 +96,27 @@ func ExampleStatic() {
 	// 1
 }
 
+// A service acts for itself, on behalf of a resource; or it passes a principal's request
+// on.
+func ExampleService() {
+	s3, err := identity.Service("s3.amazonaws.com", "arn:aws:s3:::orders")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(s3.In("eu-west-1"), s3.SourceARN)
+	ann, err := identity.User("arn:aws:iam::111122223333:user/ann")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	passed := ann.Through("secretsmanager.amazonaws.com")
+	fmt.Println(passed, passed.Via)
+	// Output:
+	// s3.amazonaws.com arn:aws:s3:::orders
+	// arn:aws:iam::111122223333:user/ann [secretsmanager.amazonaws.com]
+}
+
 // What a Source says of a caller is what the policy engine needs.
 func ExampleCaller_Subject() {
 	source := &identity.Static{}

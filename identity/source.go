@@ -7,7 +7,7 @@ import "github.com/sealring/sealring/policy"
 // open, so it answers from memory. It is safe for concurrent use.
 type Source interface {
 	// Principal returns what is attached to a user, or to the role or user behind a
-	// session. The zero value says that nothing is.
+	// session. It is not asked about services. The zero value says that nothing is.
 	Principal(c Caller) Principal
 
 	// Account returns the place of an account in its organization. The zero value says

@@ -24,7 +24,7 @@ type directory struct {
 // that was assumed, or the user who issued it.
 func (s *Static) Principal(c Caller) Principal {
 	d := s.current.Load()
-	if d == nil || c.Anonymous() {
+	if d == nil || c.Anonymous() || c.Service != "" {
 		return Principal{}
 	}
 	return d.principals[c.bearer()]

@@ -16,7 +16,8 @@ import (
 // The unique ids that aws:userid begins with, which IAM draws at random, are derived
 // from the ARN here: the same user always has the same one. A principal that is
 // neither a root user, a user, a role nor a session of one of these is anonymous, and
-// so is a session whose role is not known.
+// so is a session whose role is not known. A service that acts for itself has a name and
+// nothing else: what a Source says counts for principals of accounts only.
 func (c Caller) Subject(p Principal, home Account) policy.Caller {
 	s := policy.Caller{
 		Account:           c.Account,
@@ -31,6 +32,8 @@ func (c Caller) Subject(p Principal, home Account) policy.Caller {
 	switch {
 	case c.Anonymous():
 		return policy.Caller{}
+	case c.Service != "":
+		return policy.Caller{Kind: policy.ServiceCaller, Service: c.Service}
 	case c.Root():
 		s.Kind = policy.RootCaller
 	case c.Session != nil && c.Session.Role != "":
