@@ -21,6 +21,10 @@ func (o *operation[I, O]) authorize(r *request, in *I, targets []target) error {
 			if t.role != p.on {
 				continue
 			}
+			if t.own {
+				asked = true
+				continue
+			}
 			c.Reset()
 			r.setConditions(c, t, targets)
 			if o.conditions != nil {
@@ -102,7 +106,7 @@ func (r *request) account(id string) identity.Account {
 
 // bind looks up what binds the caller, once for each request.
 func (r *request) bind() {
-	if r.service.identities != nil && !r.caller.Anonymous() {
+	if r.service.identities != nil && !r.caller.Anonymous() && r.caller.Service == "" {
 		r.bound = r.service.identities.Principal(r.caller)
 		r.home = r.account(r.caller.Account)
 	}

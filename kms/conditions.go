@@ -38,6 +38,7 @@ func (r *request) setConditions(c *policy.Context, t *target, targets []target) 
 			c.SetTime(policy.AWSTokenIssueTime, s.Issued)
 		}
 	}
+	r.setService(c)
 	if home := r.account(t.account); home.OrgID != "" {
 		c.SetString(policy.AWSResourceOrgID, home.OrgID)
 		c.SetStrings(policy.AWSResourceOrgPaths, home.OrgPaths)
@@ -62,6 +63,42 @@ func (r *request) setConditions(c *policy.Context, t *target, targets []target) 
 	if t.role == onSource || t.role == onDestination {
 		c.SetBool(policy.KMSReEncryptOnSameKey, targets[0].arn == targets[1].arn)
 	}
+}
+
+// setService sets the keys that describe a service that makes the request, for itself or
+// in the principal's name, and for which resource.
+func (r *request) setService(c *policy.Context) {
+	if r.caller.SourceARN != "" {
+		c.SetString(policy.AWSSourceARN, r.caller.SourceARN)
+	}
+	if id := r.caller.SourceAccount; id != "" {
+		c.SetString(policy.AWSSourceAccount, id)
+		if home := r.account(id); home.OrgID != "" {
+			c.SetString(policy.AWSSourceOrgID, home.OrgID)
+			c.SetStrings(policy.AWSSourceOrgPaths, home.OrgPaths)
+		}
+	}
+	via := r.caller.Via
+	if len(via) == 0 {
+		return
+	}
+	first, last := via[0], via[len(via)-1]
+	c.SetBool(policy.AWSViaAWSService, true)
+	c.SetStrings(policy.AWSCalledVia, via)
+	c.SetString(policy.AWSCalledViaFirst, first)
+	c.SetString(policy.AWSCalledViaLast, last)
+	c.SetString(policy.KMSViaService, regional(last, r.caller.Region))
+	switch r.op {
+	case createGrant, listGrants, revokeGrant:
+		c.SetBool(policy.KMSGrantIsForAWSResource, true)
+	}
+}
+
+// regional returns a service's name as kms:ViaService has it: "ssm.eu-west-1.amazonaws.com"
+// for "ssm.amazonaws.com", with that ending in every partition.
+func regional(service, region string) string {
+	name := strings.TrimSuffix(strings.TrimSuffix(service, ".cn"), ".amazonaws.com")
+	return strings.TrimSuffix(name, "."+region) + "." + region + ".amazonaws.com"
 }
 
 // setKeySpec sets the keys that describe a key, or the key that a request is to make.
@@ -100,9 +137,16 @@ func setAlgorithm(c *policy.Context, a types.EncryptionAlgorithmSpec) {
 func grantConditions(c *policy.Context, g *policy.Grant, creates bool) {
 	if creates {
 		c.SetStrings(policy.KMSGrantOperations, g.Operations.Names())
-		c.SetString(policy.KMSGranteePrincipal, g.Grantee)
-		if g.Retiring != "" {
-			c.SetString(policy.KMSRetiringPrincipal, g.Retiring)
+		for key, v := range map[policy.Key]string{
+			policy.KMSGranteePrincipal:         g.Grantee,
+			policy.KMSGranteeServicePrincipal:  g.GranteeService,
+			policy.KMSRetiringPrincipal:        g.Retiring,
+			policy.KMSRetiringServicePrincipal: g.RetiringService,
+			policy.KMSGrantConstraintSourceARN: g.SourceARN,
+		} {
+			if v != "" {
+				c.SetString(key, v)
+			}
 		}
 	}
 	switch {
@@ -110,6 +154,8 @@ func grantConditions(c *policy.Context, g *policy.Grant, creates bool) {
 		c.SetString(policy.KMSGrantConstraintType, "EncryptionContextEquals")
 	case len(g.EncryptionContextSubset) > 0:
 		c.SetString(policy.KMSGrantConstraintType, "EncryptionContextSubset")
+	case g.SourceARN != "":
+		c.SetString(policy.KMSGrantConstraintType, "SourceArn")
 	}
 	for _, pairs := range [][]policy.Pair{g.EncryptionContextEquals, g.EncryptionContextSubset} {
 		for _, p := range pairs {

@@ -153,7 +153,30 @@ func conditionRows(t *testing.T) []conditionRow {
 			[]asked{grantOf(nil), constrained(&types.GrantConstraints{EncryptionContextSubset: it})}},
 		{`{"StringEquals":{"kms:GrantConstraintType":"EncryptionContextSubset"}}`, []asked{constrained(&types.GrantConstraints{EncryptionContextSubset: it})},
 			[]asked{grantOf(nil), constrained(&types.GrantConstraints{EncryptionContextEquals: it})}},
-		{`{"Bool":{"kms:GrantIsForAWSResource":"true"}}`, nil, []asked{grantOf(nil)}},
+		{`{"StringEquals":{"kms:GranteeServicePrincipal":"s3.amazonaws.com","kms:GrantConstraintSourceArn":"arn:aws:s3:::b","kms:GrantConstraintType":"SourceArn"}}`,
+			[]asked{grantOf(toService("s3.amazonaws.com", "arn:aws:s3:::b"))},
+			[]asked{grantOf(nil), grantOf(toService("ssm.amazonaws.com", "arn:aws:s3:::b")), grantOf(toService("s3.amazonaws.com", "arn:aws:s3:::c"))}},
+		{`{"StringEquals":{"kms:RetiringServicePrincipal":"logs.amazonaws.com"},"Null":{"kms:GranteePrincipal":"true","kms:RetiringPrincipal":"true"}}`,
+			[]asked{grantOf(func(in *sdk.CreateGrantInput) {
+				toService("s3.amazonaws.com", "arn:aws:s3:::b")(in)
+				in.RetiringPrincipal, in.RetiringServicePrincipal = nil, aws.String("logs.amazonaws.com")
+			})},
+			[]asked{grantOf(nil), grantOf(toService("s3.amazonaws.com", "arn:aws:s3:::b"))}},
+		{`{"Bool":{"kms:GrantIsForAWSResource":"true"}}`,
+			[]asked{{in: grantOf(nil).in, from: through("rds.amazonaws.com")}, {in: listGrantsOf, from: through("rds.amazonaws.com")}},
+			[]asked{grantOf(nil), {in: listGrantsOf}, {in: encryptKey, from: through("rds.amazonaws.com")}}},
+
+		// services that pass the request on
+		{`{"StringEquals":{"kms:ViaService":"ssm.us-east-1.amazonaws.com"},"Bool":{"aws:ViaAWSService":"true"}}`,
+			[]asked{from(through("ssm.amazonaws.com")), from(through("cloudformation.amazonaws.com", "ssm.amazonaws.com")), from(through("ssm.us-east-1.amazonaws.com"))},
+			[]asked{plain, from(through("ec2.amazonaws.com")), from(through("ssm.amazonaws.com", "ec2.amazonaws.com"))}},
+		{`{"StringNotEqualsIfExists":{"kms:ViaService":"ec2.us-east-1.amazonaws.com"}}`, []asked{plain, from(through("ssm.amazonaws.com"))}, []asked{from(through("ec2.amazonaws.com"))}},
+		{`{"Bool":{"aws:ViaAWSService":"false"},"Null":{"aws:CalledVia":"true","aws:CalledViaFirst":"true"}}`, []asked{plain}, []asked{from(through("ec2.amazonaws.com"))}},
+		{`{"ForAnyValue:StringEquals":{"aws:CalledVia":"a.amazonaws.com"},"StringEquals":{"aws:CalledViaFirst":"b.amazonaws.com","aws:CalledViaLast":"c.amazonaws.com"}}`,
+			[]asked{from(through("b.amazonaws.com", "a.amazonaws.com", "c.amazonaws.com"))}, []asked{plain, from(through("a.amazonaws.com", "c.amazonaws.com"))}},
+		{`{"StringEquals":{"aws:SourceArn":"arn:aws:s3:::b","aws:SourceAccount":"111122223333","aws:SourceOrgID":"o-1234567890"}}`,
+			[]asked{from(func(c *identity.Caller) { c.SourceARN, c.SourceAccount = "arn:aws:s3:::b", account })},
+			[]asked{plain, from(func(c *identity.Caller) { c.SourceARN, c.SourceAccount = "arn:aws:s3:::b", otherAccount })}},
 
 		// the caller, and where and when
 		{`{"StringEquals":{"kms:CallerAccount":"111122223333","aws:PrincipalAccount":"111122223333","aws:ResourceAccount":"111122223333"}}`, []asked{plain}, nil},
@@ -185,6 +208,25 @@ func conditionRows(t *testing.T) []conditionRow {
 		{`{"Null":{"aws:MultiFactorAuthPresent":"true"}}`, []asked{plain}, []asked{from(withFactor(time.Time{}))}},
 	}
 }
+
+// through has services pass the request on.
+func through(services ...string) func(*identity.Caller) {
+	return func(c *identity.Caller) {
+		for _, s := range services {
+			*c = c.Through(s)
+		}
+	}
+}
+
+// toService makes the grant one to a service, for a resource.
+func toService(name, source string) func(*sdk.CreateGrantInput) {
+	return func(in *sdk.CreateGrantInput) {
+		in.GranteePrincipal, in.GranteeServicePrincipal, in.RetiringPrincipal = nil, &name, &bob
+		in.Constraints = &types.GrantConstraints{SourceArn: &source}
+	}
+}
+
+func listGrantsOf(w *world) any { return &sdk.ListGrantsInput{KeyId: &w.key} }
 
 // withFactor makes a caller a session whose principal gave a second factor at a time.
 func withFactor(at time.Time) func(*identity.Caller) {

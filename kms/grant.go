@@ -171,18 +171,13 @@ func (r *request) deleteGrant(k *keyrecord.Key, g *keyrecord.Grant) error {
 }
 
 // grantsFor returns the grants on a key whose grantee may cover the caller: the
-// principal, its role, or its account.
+// principal, its role, or its account, or the service.
 func (r *request) grantsFor(k *keyrecord.Key) ([]*policy.Grant, error) {
 	if k.Grants == 0 {
 		return nil, nil
 	}
-	principals := []string{r.caller.Principal, identity.Root(r.caller.Account, r.caller.Region).Principal}
-	if s := r.caller.Session; s != nil && s.Role != "" {
-		principals = append(principals, s.Role)
-	}
-	slices.Sort(principals)
 	var grants []*policy.Grant
-	for _, p := range slices.Compact(principals) {
+	for _, p := range r.grantees() {
 		prefix := keyrecord.GranteePrefix(k.Account, k.Region, k.ID, p)
 		for e, err := range r.draft.Scan(prefix, prefix) {
 			if err != nil {
@@ -203,6 +198,19 @@ func (r *request) grantsFor(k *keyrecord.Key) ([]*policy.Grant, error) {
 		}
 	}
 	return grants, nil
+}
+
+// grantees returns by what names a grant can cover the caller.
+func (r *request) grantees() []string {
+	if r.caller.Service != "" {
+		return []string{r.caller.Service}
+	}
+	names := []string{r.caller.Principal, identity.Root(r.caller.Account, r.caller.Region).Principal}
+	if s := r.caller.Session; s != nil && s.Role != "" {
+		names = append(names, s.Role)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // peekGrant is readGrant for a decision: the commit of the request's draft, which can
@@ -228,10 +236,13 @@ func grantPolicy(g *keyrecord.Grant) (*policy.Grant, error) {
 		ID:                      g.ID,
 		Key:                     keyrecord.KeyARN(g.Region, g.Account, g.KeyID),
 		Grantee:                 g.Grantee,
+		GranteeService:          g.GranteeService,
 		Retiring:                g.Retiring,
+		RetiringService:         g.RetiringService,
 		Operations:              operations,
 		EncryptionContextEquals: pairs(g.ContextEquals),
 		EncryptionContextSubset: pairs(g.ContextSubset),
+		SourceARN:               g.SourceARN,
 		IssuingAccount:          g.Issuer,
 		VisibleAt:               g.Created,
 	}, nil

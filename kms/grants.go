@@ -1,11 +1,11 @@
 package kms
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,27 +13,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/sealring/sealring/identity"
+	"github.com/sealring/sealring/internal/arn"
 	"github.com/sealring/sealring/internal/keyrecord"
+	"github.com/sealring/sealring/internal/keyspec"
+	"github.com/sealring/sealring/policy"
 	"github.com/sealring/sealring/store"
 )
 
 // CreateGrant, RevokeGrant and RetireGrant.
-
-// symmetricGrantOperations are those that a grant on a symmetric encryption key can
-// permit.
-var symmetricGrantOperations = []types.GrantOperation{
-	types.GrantOperationDecrypt,
-	types.GrantOperationEncrypt,
-	types.GrantOperationGenerateDataKey,
-	types.GrantOperationGenerateDataKeyWithoutPlaintext,
-	types.GrantOperationGenerateDataKeyPair,
-	types.GrantOperationGenerateDataKeyPairWithoutPlaintext,
-	types.GrantOperationReEncryptFrom,
-	types.GrantOperationReEncryptTo,
-	types.GrantOperationCreateGrant,
-	types.GrantOperationRetireGrant,
-	types.GrantOperationDescribeKey,
-}
 
 var createGrant = &operation[sdk.CreateGrantInput, sdk.CreateGrantOutput]{
 	name:     "CreateGrant",
@@ -47,14 +34,7 @@ var createGrant = &operation[sdk.CreateGrantInput, sdk.CreateGrantOutput]{
 		on[0].grant, err = grantPolicy(r.newGrant(on[0].key, in))
 		return on, err
 	},
-	suits: func(in *sdk.CreateGrantInput, _ []target) error {
-		for _, o := range in.Operations {
-			if !slices.Contains(symmetricGrantOperations, o) {
-				return validation("The grant operation %s is not valid for a key with key spec SYMMETRIC_DEFAULT.", o)
-			}
-		}
-		return nil
-	},
+	suits:  func(_ *sdk.CreateGrantInput, on []target) error { return suitsKey(on[0].grant, on[0].key) },
 	dryRun: func(in *sdk.CreateGrantInput) *bool { return in.DryRun },
 	run: func(r *request, in *sdk.CreateGrantInput, on []target) (*sdk.CreateGrantOutput, error) {
 		k := on[0].key
@@ -80,12 +60,10 @@ var createGrant = &operation[sdk.CreateGrantInput, sdk.CreateGrantOutput]{
 
 func validateCreateGrant(c *constraints, in *sdk.CreateGrantInput) {
 	c.keyID("keyId", in.KeyId)
-	c.refuse("GranteeServicePrincipal", in.GranteeServicePrincipal != nil)
-	c.refuse("RetiringServicePrincipal", in.RetiringServicePrincipal != nil)
-	c.text("granteePrincipal", in.GranteePrincipal, 1, 256)
-	if in.RetiringPrincipal != nil {
-		c.length("retiringPrincipal", *in.RetiringPrincipal, 1, 256)
-	}
+	c.principal("granteePrincipal", in.GranteePrincipal)
+	c.principal("retiringPrincipal", in.RetiringPrincipal)
+	c.servicePrincipal("granteeServicePrincipal", in.GranteeServicePrincipal)
+	c.servicePrincipal("retiringServicePrincipal", in.RetiringServicePrincipal)
 	c.present("operations", in.Operations != nil)
 	for _, o := range in.Operations {
 		if o == "" {
@@ -99,13 +77,39 @@ func validateCreateGrant(c *constraints, in *sdk.CreateGrantInput) {
 		c.pattern("name", *in.Name, aliasPattern)
 	}
 	c.grantTokens(in.GrantTokens)
+	var source *string
 	if g := in.Constraints; g != nil {
 		c.grantContext("constraints.encryptionContextEquals", g.EncryptionContextEquals)
 		c.grantContext("constraints.encryptionContextSubset", g.EncryptionContextSubset)
-		c.refuse("SourceArn", g.SourceArn != nil)
+		if source = g.SourceArn; source != nil {
+			c.length("constraints.sourceArn", *source, 1, 2048)
+			_, ok := arn.Parse(*source)
+			c.reject(!ok, invalidARN("Invalid arn %s", *source))
+		}
 	}
-	for _, p := range []*string{in.GranteePrincipal, in.RetiringPrincipal} {
-		c.reject(p != nil && !principalID(*p), invalidARN("%s is not the ARN of a principal that a grant can name.", aws.ToString(p)))
+	retiring := in.RetiringPrincipal != nil || in.RetiringServicePrincipal != nil
+	service := in.GranteeServicePrincipal != nil
+	c.reject((in.GranteePrincipal != nil) == service, validation("Specify either GranteePrincipal or GranteeServicePrincipal, but not both."))
+	c.reject(in.RetiringPrincipal != nil && in.RetiringServicePrincipal != nil,
+		validation("Specify either RetiringPrincipal or RetiringServicePrincipal, but not both."))
+	c.reject(service && source == nil, validation("A grant to a service principal needs a SourceArn constraint."))
+	c.reject(service && !retiring, validation("A grant to a service principal needs a retiring principal."))
+}
+
+// principal holds an optional principal of a grant to its form.
+func (c *constraints) principal(path string, p *string) {
+	if p != nil {
+		c.length(path, *p, 1, 256)
+		c.reject(!principalID(*p), invalidARN("%s is not the ARN of a principal that a grant can name.", *p))
+	}
+}
+
+// servicePrincipal is principal for a service.
+func (c *constraints) servicePrincipal(path string, p *string) {
+	if p != nil {
+		c.length(path, *p, 1, 256)
+		_, err := identity.Service(*p, "")
+		c.reject(err != nil, validation("%s is not a service principal.", *p))
 	}
 }
 
@@ -118,22 +122,61 @@ func (c *constraints) grantContext(path string, pairs map[string]string) {
 	}
 }
 
+// managing are the operations that a grant on any key can permit, and grantable what it
+// can permit besides on a key of some usage (AWS KMS Developer Guide, "Grant
+// operations").
+const managing = policy.GrantCreateGrant | policy.GrantRetireGrant | policy.GrantDescribeKey
+
+var grantable = map[types.KeyUsageType]policy.GrantOperations{
+	types.KeyUsageTypeEncryptDecrypt:         policy.GrantEncrypt | policy.GrantDecrypt | policy.GrantReEncryptFrom | policy.GrantReEncryptTo,
+	types.KeyUsageTypeSignVerify:             policy.GrantSign | policy.GrantVerify,
+	types.KeyUsageTypeGenerateVerifyMac:      policy.GrantGenerateMac | policy.GrantVerifyMac,
+	types.KeyUsageTypeKeyAgreement:           policy.GrantDeriveSharedSecret,
+	types.KeyUsageTypeEncapsulateDecapsulate: policy.GrantEncapsulate | policy.GrantDecapsulate,
+}
+
+// dataKeys are the operations of symmetric encryption keys only.
+const dataKeys = policy.GrantGenerateDataKey | policy.GrantGenerateDataKeyWithoutPlaintext |
+	policy.GrantGenerateDataKeyPair | policy.GrantGenerateDataKeyPairWithoutPlaintext
+
+// suitsKey refuses a grant that permits, or constrains, what its key does not have.
+func suitsKey(g *policy.Grant, k *keyrecord.Key) error {
+	permitted := managing | grantable[types.KeyUsageType(k.Usage)]
+	spec, _ := keyspec.Lookup(k.Spec)
+	switch {
+	case spec.Symmetric():
+		permitted |= dataKeys
+	case spec.Asymmetric():
+		permitted |= policy.GrantGetPublicKey
+	}
+	if excess := g.Operations &^ permitted; excess != 0 {
+		return validation("The grant operation %s is not valid for a key with key spec %s and key usage %s.", excess.Names()[0], k.Spec, k.Usage)
+	}
+	if !spec.Symmetric() && len(g.EncryptionContextEquals)+len(g.EncryptionContextSubset) > 0 {
+		return validation("An encryption context constraint is not valid for a key with key spec %s.", k.Spec)
+	}
+	return nil
+}
+
 // newGrant returns the grant that a request asks for.
 func (r *request) newGrant(k *keyrecord.Key, in *sdk.CreateGrantInput) *keyrecord.Grant {
 	id, secret := make([]byte, 32), make([]byte, 32)
 	rand.Read(id)
 	rand.Read(secret)
 	g := &keyrecord.Grant{
-		ID:       hex.EncodeToString(id),
-		Account:  k.Account,
-		Region:   k.Region,
-		KeyID:    k.ID,
-		Name:     aws.ToString(in.Name),
-		Created:  r.now,
-		Issuer:   r.caller.Account,
-		Grantee:  *in.GranteePrincipal,
-		Retiring: aws.ToString(in.RetiringPrincipal),
-		Secret:   secret,
+		ID:      hex.EncodeToString(id),
+		Account: k.Account,
+		Region:  k.Region,
+		KeyID:   k.ID,
+		Name:    aws.ToString(in.Name),
+		Created: r.now,
+		Issuer:  cmp.Or(r.caller.Account, k.Account), // a service has none
+
+		Grantee:         aws.ToString(in.GranteePrincipal),
+		GranteeService:  aws.ToString(in.GranteeServicePrincipal),
+		Retiring:        aws.ToString(in.RetiringPrincipal),
+		RetiringService: aws.ToString(in.RetiringServicePrincipal),
+		Secret:          secret,
 	}
 	for _, o := range in.Operations {
 		g.Operations = append(g.Operations, string(o))
@@ -141,7 +184,7 @@ func (r *request) newGrant(k *keyrecord.Key, in *sdk.CreateGrantInput) *keyrecor
 	slices.Sort(g.Operations)
 	g.Operations = slices.Compact(g.Operations)
 	if c := in.Constraints; c != nil {
-		g.ContextEquals, g.ContextSubset = c.EncryptionContextEquals, c.EncryptionContextSubset
+		g.ContextEquals, g.ContextSubset, g.SourceARN = c.EncryptionContextEquals, c.EncryptionContextSubset, aws.ToString(c.SourceArn)
 	}
 	return g
 }
@@ -243,142 +286,4 @@ func (r *request) grantToRetire(in *sdk.RetireGrantInput) (*keyrecord.Key, *keyr
 	}
 	g, err := r.existingGrant(k, *in.GrantId)
 	return k, g, err
-}
-
-// Grant listings page by grant id.
-const (
-	defaultGrantsPage = 50
-	maxGrantsPage     = 100
-)
-
-var listGrants = &operation[sdk.ListGrantsInput, sdk.ListGrantsOutput]{
-	name:     "ListGrants",
-	readOnly: true,
-	validate: func(c *constraints, in *sdk.ListGrantsInput) {
-		c.keyID("keyId", in.KeyId)
-		c.page(in.Limit, in.Marker)
-		if in.GrantId != nil {
-			c.length("grantId", *in.GrantId, 1, 128)
-		}
-		if in.GranteePrincipal != nil {
-			c.length("granteePrincipal", *in.GranteePrincipal, 1, 256)
-		}
-		c.refuse("GranteeServicePrincipal", in.GranteeServicePrincipal != nil)
-	},
-	targets: func(r *request, in *sdk.ListGrantsInput) ([]target, error) { return r.oneKey(in.KeyId, keyIDOrARN) },
-	run: func(r *request, in *sdk.ListGrantsInput, on []target) (*sdk.ListGrantsOutput, error) {
-		k := on[0].key
-		p, err := openPage("ListGrants", in.Limit, in.Marker, defaultGrantsPage, maxGrantsPage)
-		if err != nil {
-			return nil, err
-		}
-		if in.GrantId != nil {
-			if err := r.checkGrantID(k, *in.GrantId); err != nil {
-				return nil, err
-			}
-		}
-		out := &sdk.ListGrantsOutput{Grants: []types.GrantListEntry{}}
-		prefix := keyrecord.GrantPrefix(k.Account, k.Region, k.ID)
-		for e, err := range r.draft.Scan(prefix, prefix+p.after) {
-			if err != nil {
-				return nil, err
-			}
-			g, err := liveGrant(k, e.Value)
-			if err != nil {
-				return nil, err
-			}
-			if g == nil || in.GrantId != nil && g.ID != *in.GrantId || in.GranteePrincipal != nil && g.Grantee != *in.GranteePrincipal {
-				continue
-			}
-			if p.full(len(out.Grants)) {
-				out.Truncated, out.NextMarker = true, p.next(*out.Grants[len(out.Grants)-1].GrantId)
-				break
-			}
-			out.Grants = append(out.Grants, grantEntry(g))
-		}
-		return out, nil
-	},
-}
-
-// checkGrantID refuses an id that no grant on the key has.
-func (r *request) checkGrantID(k *keyrecord.Key, id string) error {
-	if isGrantID(id) {
-		g, err := r.readGrant(k.Account, k.ID, id)
-		if err != nil || g != nil {
-			return err
-		}
-	}
-	return &types.InvalidGrantIdException{Message: text("%s is not the id of a grant on the key.", id)}
-}
-
-var listRetirableGrants = &operation[sdk.ListRetirableGrantsInput, sdk.ListRetirableGrantsOutput]{
-	name:     "ListRetirableGrants",
-	readOnly: true,
-	validate: func(c *constraints, in *sdk.ListRetirableGrantsInput) {
-		c.text("retiringPrincipal", in.RetiringPrincipal, 1, 256)
-		c.page(in.Limit, in.Marker)
-		c.refuse("RetiringServicePrincipal", in.RetiringServicePrincipal != nil)
-		c.reject(in.RetiringPrincipal != nil && !principalID(*in.RetiringPrincipal),
-			invalidARN("%s is not the ARN of a principal that a grant can name.", aws.ToString(in.RetiringPrincipal)))
-	},
-	targets: func(r *request, in *sdk.ListRetirableGrantsInput) ([]target, error) {
-		if strings.Split(*in.RetiringPrincipal, ":")[4] != r.caller.Account {
-			return nil, accessDenied("The retiring principal must be one of the caller's account.")
-		}
-		return []target{r.accountTarget()}, nil
-	},
-	run: func(r *request, in *sdk.ListRetirableGrantsInput, _ []target) (*sdk.ListRetirableGrantsOutput, error) {
-		p, err := openPage("ListRetirableGrants", in.Limit, in.Marker, defaultGrantsPage, maxGrantsPage)
-		if err != nil {
-			return nil, err
-		}
-		out := &sdk.ListRetirableGrantsOutput{Grants: []types.GrantListEntry{}}
-		prefix := keyrecord.RetiringPrefix(r.caller.Region, *in.RetiringPrincipal)
-		last := ""
-		for e, err := range r.draft.Scan(prefix, prefix+p.after) {
-			if err != nil {
-				return nil, err
-			}
-			where := strings.Split(strings.TrimPrefix(e.Key, prefix), "/")
-			if len(where) != 3 {
-				return nil, errors.New("kms: malformed index entry of a grant")
-			}
-			g, err := r.readGrant(where[0], where[1], where[2])
-			if err != nil {
-				return nil, err
-			}
-			if g == nil {
-				continue // the key is gone
-			}
-			if p.full(len(out.Grants)) {
-				out.Truncated, out.NextMarker = true, p.next(last)
-				break
-			}
-			out.Grants = append(out.Grants, grantEntry(g))
-			last = strings.TrimPrefix(e.Key, prefix)
-		}
-		return out, nil
-	},
-}
-
-// grantEntry returns what listings say of a grant.
-func grantEntry(g *keyrecord.Grant) types.GrantListEntry {
-	e := types.GrantListEntry{
-		CreationDate:     aws.Time(g.Created),
-		GrantId:          aws.String(g.ID),
-		GranteePrincipal: aws.String(g.Grantee),
-		IssuingAccount:   aws.String(identity.Root(g.Issuer, g.Region).Principal),
-		KeyId:            aws.String(keyrecord.KeyARN(g.Region, g.Account, g.KeyID)),
-		Name:             aws.String(g.Name),
-	}
-	if g.Retiring != "" {
-		e.RetiringPrincipal = aws.String(g.Retiring)
-	}
-	for _, o := range g.Operations {
-		e.Operations = append(e.Operations, types.GrantOperation(o))
-	}
-	if len(g.ContextEquals)+len(g.ContextSubset) > 0 {
-		e.Constraints = &types.GrantConstraints{EncryptionContextEquals: g.ContextEquals, EncryptionContextSubset: g.ContextSubset}
-	}
-	return e
 }

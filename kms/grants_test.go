@@ -154,7 +154,7 @@ func TestRefusedGrants(t *testing.T) {
 			switch o {
 			case "Sign", "Verify", "GetPublicKey", "GenerateMac", "VerifyMac", "DeriveSharedSecret", "Encapsulate", "Decapsulate":
 				requireRefusal(t, try(func(in *sdk.CreateGrantInput) { in.Operations = []types.GrantOperation{opDecrypt, o} }), "ValidationException",
-					"The grant operation "+string(o)+" is not valid for a key with key spec SYMMETRIC_DEFAULT.")
+					"The grant operation "+string(o)+" is not valid for a key with key spec SYMMETRIC_DEFAULT and key usage ENCRYPT_DECRYPT.")
 			default:
 				requireRefusal(t, try(func(in *sdk.CreateGrantInput) { in.Operations, in.DryRun = []types.GrantOperation{o}, aws.Bool(true) }), "DryRunOperationException", wouldHave)
 			}

@@ -341,6 +341,7 @@ func TestGrantIsForAWSResource(t *testing.T) {
 			statement("Allow", alice.Principal, "kms:CreateGrant", when(`{"Bool":{"kms:GrantIsForAWSResource":"true"}}`))))
 		denied(t, w.as(alice), alice, &sdk.CreateGrantInput{KeyId: &w.key, GranteePrincipal: aws.String(bob), Operations: []types.GrantOperation{opDecrypt}},
 			"kms:CreateGrant", w.key, noPolicy("identity-based policy", "kms:CreateGrant"))
+		succeeds(t, w.as(alice.Through("rds.amazonaws.com")), &sdk.CreateGrantInput{KeyId: &w.key, GranteePrincipal: aws.String(bob), Operations: []types.GrantOperation{opDecrypt}})
 	})
 }
 

@@ -70,6 +70,8 @@ type target struct {
 	context map[string]string
 	// grant is the grant that a request is to make or to retire.
 	grant *policy.Grant
+	// own is set for what belongs to a service that asks for it: no policy is asked.
+	own bool
 	// anyState lifts the operation's row in the table of key states from the target.
 	anyState bool
 }
@@ -195,7 +197,7 @@ func (r *request) again(ctx context.Context, in any) (any, error) {
 // admit checks that the caller is one that keys can belong to and asks the
 // service's gate, if it has one.
 func (r *request) admit(ctx context.Context) error {
-	if c := r.caller; !c.Anonymous() && (!arn.IsAccount(c.Account) || !arn.IsRegion(c.Region)) {
+	if c := r.caller; !c.Anonymous() && (c.Service == "" && !arn.IsAccount(c.Account) || !arn.IsRegion(c.Region)) {
 		return validation("The request is not made in a valid account and Region.")
 	}
 	if r.service.admit == nil {
@@ -339,9 +341,14 @@ func (r *request) takeBack(ctx context.Context, cause error) error {
 
 func auditIdentity(c identity.Caller) audit.Identity {
 	id := audit.Identity{Type: "IAMUser", ARN: c.Principal, Account: c.Account, AccessKeyID: c.AccessKeyID}
+	if n := len(c.Via); n > 0 {
+		id.InvokedBy = c.Via[n-1]
+	}
 	switch {
 	case c.Anonymous():
 		id = audit.Identity{Type: "Anonymous"}
+	case c.Service != "":
+		id = audit.Identity{Type: "AWSService", InvokedBy: c.Service}
 	case c.Root():
 		id.Type = "Root"
 	case strings.Contains(c.Principal, ":assumed-role/"):

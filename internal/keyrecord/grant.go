@@ -1,6 +1,7 @@
 package keyrecord
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -20,12 +21,17 @@ type Grant struct {
 	Created time.Time `json:"created"`
 	Issuer  string    `json:"issuer"` // account that made the grant
 
-	Grantee    string   `json:"grantee"`
-	Retiring   string   `json:"retiring,omitempty"`
-	Operations []string `json:"operations"`
+	// Grantee is an ARN, or GranteeService the name of a service; Retiring and
+	// RetiringService are the same, and both may be empty.
+	Grantee         string   `json:"grantee"`
+	GranteeService  string   `json:"granteeService,omitempty"`
+	Retiring        string   `json:"retiring,omitempty"`
+	RetiringService string   `json:"retiringService,omitempty"`
+	Operations      []string `json:"operations"`
 
 	ContextEquals map[string]string `json:"contextEquals,omitempty"`
 	ContextSubset map[string]string `json:"contextSubset,omitempty"`
+	SourceARN     string            `json:"sourceArn,omitempty"`
 
 	// Secret authenticates the grant's tokens, of which there can be any number.
 	Secret []byte `json:"secret"`
@@ -54,14 +60,14 @@ func GrantPrefix(account, region, keyID string) string {
 	return "kms/" + account + "/" + region + "/grant/" + keyID + "/"
 }
 
-// GranteePrefix starts the index entries of a key's grants to one principal; the
-// grant id follows.
+// GranteePrefix starts the index entries of a key's grants to one principal, an ARN or
+// the name of a service; the grant id follows.
 func GranteePrefix(account, region, keyID, principal string) string {
 	return "kms/" + account + "/" + region + "/grantee/" + keyID + "/" + digest(principal) + "/"
 }
 
-// RetiringPrefix starts the index entries of all grants in a Region that a principal
-// may retire; account, key id and grant id follow, separated by slashes.
+// RetiringPrefix starts the index entries of all grants in a Region that a principal, or
+// a service, may retire; account, key id and grant id follow, separated by slashes.
 func RetiringPrefix(region, principal string) string {
 	return "kms/retiring/" + region + "/" + digest(principal) + "/"
 }
@@ -69,8 +75,10 @@ func RetiringPrefix(region, principal string) string {
 // GrantName is the index entry of a grant that was made with a name. Its value is the
 // grant's id. same is all that two requests for the same grant have in common.
 func (g *Grant) GrantName() string {
-	same := Grant{Name: g.Name, Grantee: g.Grantee, Retiring: g.Retiring, Operations: g.Operations,
-		ContextEquals: g.ContextEquals, ContextSubset: g.ContextSubset, Issuer: g.Issuer}
+	same := Grant{
+		Name: g.Name, Grantee: g.Grantee, GranteeService: g.GranteeService, Retiring: g.Retiring, RetiringService: g.RetiringService,
+		Operations: g.Operations, ContextEquals: g.ContextEquals, ContextSubset: g.ContextSubset, SourceARN: g.SourceARN, Issuer: g.Issuer,
+	}
 	b, _ := json.Marshal(same) // maps are written in order of their keys
 	return "kms/" + g.Account + "/" + g.Region + "/grantname/" + g.KeyID + "/" + digest(string(b))
 }
@@ -84,9 +92,9 @@ func digest(s string) string {
 // Names returns the store keys of g: that of its record, and its index entries.
 func (g *Grant) Names() (record string, index []string) {
 	record = GrantPrefix(g.Account, g.Region, g.KeyID) + g.ID
-	index = []string{GranteePrefix(g.Account, g.Region, g.KeyID, g.Grantee) + g.ID}
-	if g.Retiring != "" {
-		index = append(index, RetiringPrefix(g.Region, g.Retiring)+g.Account+"/"+g.KeyID+"/"+g.ID)
+	index = []string{GranteePrefix(g.Account, g.Region, g.KeyID, cmp.Or(g.Grantee, g.GranteeService)) + g.ID}
+	if retiring := cmp.Or(g.Retiring, g.RetiringService); retiring != "" {
+		index = append(index, RetiringPrefix(g.Region, retiring)+g.Account+"/"+g.KeyID+"/"+g.ID)
 	}
 	return record, index
 }

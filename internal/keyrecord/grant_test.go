@@ -20,9 +20,17 @@ func newGrant() *keyrecord.Grant {
 	}
 }
 
+// newServiceGrant is a grant to a service, for a resource.
+func newServiceGrant() *keyrecord.Grant {
+	g := newGrant()
+	g.Grantee, g.GranteeService, g.Retiring, g.RetiringService = "", "s3.amazonaws.com", "", "logs.amazonaws.com"
+	g.SourceARN = "arn:aws:s3:::b"
+	return g
+}
+
 func TestGrantRoundTrip(t *testing.T) {
 	t.Parallel()
-	for _, g := range []*keyrecord.Grant{newGrant(), {ID: grantID}} {
+	for _, g := range []*keyrecord.Grant{newGrant(), newServiceGrant(), {ID: grantID}} {
 		b, err := g.Marshal()
 		require.NoError(t, err)
 		require.Equal(t, 1, g.Version)
@@ -58,6 +66,22 @@ func TestGrantRecordIsPinned(t *testing.T) {
 	require.Equal(t, "kms/111122223333/eu-west-1/grantname/"+id+"/7f5d32e8d1a9ad48267fd33bd77ed060ea9fcbf4c8c475d3d9284772026dc031", newGrant().GrantName())
 }
 
+func TestServiceGrantRecordIsPinned(t *testing.T) {
+	t.Parallel()
+	g := newServiceGrant()
+	g.ContextEquals, g.ContextSubset = nil, nil
+	b, err := g.Marshal()
+	require.NoError(t, err)
+	require.JSONEq(t, `{"v":1,"id":"`+grantID+`","account":"111122223333","region":"eu-west-1","keyId":"12345678-1234-4234-8234-123456789abc",
+		"name":"n","created":"2026-01-02T03:04:05.678Z","issuer":"444455556666","grantee":"","granteeService":"s3.amazonaws.com",
+		"retiringService":"logs.amazonaws.com","operations":["Decrypt","Encrypt"],"sourceArn":"arn:aws:s3:::b","secret":"BwcH"}`, string(b))
+	_, index := g.Names()
+	require.Equal(t, []string{
+		keyrecord.GranteePrefix("111122223333", "eu-west-1", id, "s3.amazonaws.com") + grantID,
+		keyrecord.RetiringPrefix("eu-west-1", "logs.amazonaws.com") + "111122223333/" + id + "/" + grantID,
+	}, index)
+}
+
 // TestGrantName has the name depend on all that two requests for one grant share, and
 // on nothing else.
 func TestGrantName(t *testing.T) {
@@ -85,6 +109,10 @@ func TestGrantName(t *testing.T) {
 		func(g *keyrecord.Grant) { g.Operations = g.Operations[:1] },
 		func(g *keyrecord.Grant) { g.ContextEquals, g.ContextSubset = g.ContextSubset, g.ContextEquals },
 		func(g *keyrecord.Grant) { g.ContextEquals = nil },
+		func(g *keyrecord.Grant) { g.Grantee, g.GranteeService = "", g.Grantee },
+		func(g *keyrecord.Grant) { g.Retiring, g.RetiringService = "", g.Retiring },
+		func(g *keyrecord.Grant) { g.SourceARN = "arn:aws:s3:::b" },
+		func(g *keyrecord.Grant) { g.SourceARN = "arn:aws:s3:::c" },
 		func(g *keyrecord.Grant) { g.ContextSubset = map[string]string{"a": "2", "b": "1"} },
 	} {
 		g := newGrant()

@@ -1,0 +1,71 @@
+package kms_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealring/sealring/internal/keyrecord"
+	"github.com/sealring/sealring/internal/keyspec"
+)
+
+// TestGrantsSuitTheirKey asks for every operation on a key of every spec and usage.
+func TestGrantsSuitTheirKey(t *testing.T) {
+	t.Parallel()
+	encrypting := []types.GrantOperation{"Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo"}
+	permitted := map[string][]types.GrantOperation{
+		"SIGN_VERIFY":             {"Sign", "Verify"},
+		"GENERATE_VERIFY_MAC":     {"GenerateMac", "VerifyMac"},
+		"KEY_AGREEMENT":           {"DeriveSharedSecret"},
+		"ENCAPSULATE_DECAPSULATE": {"Encapsulate", "Decapsulate"},
+		"ENCRYPT_DECRYPT":         encrypting,
+	}
+	eachWorld(t, func(t *testing.T, w *world) {
+		for _, spec := range keyspec.All() {
+			for _, usage := range spec.Usages() {
+				rewrite(t, w.sealed, w.key, func(k *keyrecord.Key) { k.Spec, k.Usage = spec.Name(), usage })
+				want := append([]types.GrantOperation{"CreateGrant", "RetireGrant", "DescribeKey"}, permitted[usage]...)
+				switch {
+				case spec.Symmetric():
+					want = append(want, "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext")
+				case !spec.HMAC():
+					want = append(want, "GetPublicKey")
+				}
+				for _, o := range types.GrantOperation("").Values() {
+					in := &sdk.CreateGrantInput{KeyId: &w.key, GranteePrincipal: &bob, Operations: []types.GrantOperation{o}, DryRun: aws.Bool(true)}
+					if slices.Contains(want, o) {
+						refused(t, w.as(root), in, "DryRunOperationException", wouldHave)
+						continue
+					}
+					refused(t, w.as(root), in, "ValidationException",
+						"The grant operation "+string(o)+" is not valid for a key with key spec "+spec.Name()+" and key usage "+usage+".")
+				}
+			}
+		}
+	})
+}
+
+// TestGrantConstraintsSuitTheirKey: only symmetric encryption keys have an encryption
+// context; every key has sources.
+func TestGrantConstraintsSuitTheirKey(t *testing.T) {
+	t.Parallel()
+	pair := map[string]string{"a": "b"}
+	eachWorld(t, func(t *testing.T, w *world) {
+		for _, spec := range keyspec.All() {
+			rewrite(t, w.sealed, w.key, func(k *keyrecord.Key) { k.Spec, k.Usage = spec.Name(), spec.Usages()[0] })
+			for _, c := range []types.GrantConstraints{{EncryptionContextEquals: pair}, {EncryptionContextSubset: pair}, {SourceArn: aws.String(bucket)}} {
+				in := &sdk.CreateGrantInput{KeyId: &w.key, GranteePrincipal: &bob, Operations: []types.GrantOperation{opDescribe}, Constraints: &c, DryRun: aws.Bool(true)}
+				if c.SourceArn != nil || spec.Symmetric() {
+					refused(t, w.as(root), in, "DryRunOperationException", wouldHave)
+					continue
+				}
+				refused(t, w.as(root), in, "ValidationException", "An encryption context constraint is not valid for a key with key spec "+spec.Name()+".")
+			}
+		}
+		require.Empty(t, listGrants(t, w.as(root), &sdk.ListGrantsInput{KeyId: &w.key}))
+	})
+}
