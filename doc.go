@@ -15,6 +15,7 @@
 //	run a KMS inside a program                 local, or kms for every detail
 //	serve it to other SDKs and the AWS CLI     endpoint
 //	decide and explain AWS policies            policy
+//	verify Nitro enclaves, seal answers        nitro, nitro/nitrotest in tests
 //	know who called and what was answered      identity, audit
 //	keep the keys of a local KMS               store
 //	test a keyring or a store of your own      keyring/keyringtest, store/storetest
@@ -32,14 +33,15 @@
 //	          store                transactions in memory, sealing
 //	          identity, audit      who calls; what was recorded
 //	floor 0   policy               AWS policies, decided and explained
+//	          nitro                attestation documents and envelopes of Nitro enclaves
 //	          internal/…           mechanism
 //
 // Modules of their own, beside this one: tinkkms wraps the keysets of Tink with KMS
 // keys.
 //
 // Packages policy, envelope, keyring, store, identity and audit need the standard library
-// only; the AWS SDK is compiled by those that name its types: kms, kmscrypto,
-// keyring/awskms, endpoint and local.
+// only, package nitro a CBOR library besides; the AWS SDK is compiled by those that name
+// its types: kms, kmscrypto, keyring/awskms, endpoint and local.
 //
 // # Compatibility
 //

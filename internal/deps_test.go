@@ -22,6 +22,7 @@ const (
 	mldsa  = "filippo.io/mldsa"
 	circl  = "github.com/cloudflare/circl"
 	secp   = "github.com/decred/dcrd/dcrec/secp256k1/v4"
+	cbor   = "github.com/fxamacker/cbor/v2"
 )
 
 // room is one package's place in the house.
@@ -55,7 +56,9 @@ var house = map[string]room{
 	"identity":            {floor: 1},
 	"audit":               {floor: 1},
 
-	"policy": {floor: 0, sideways: []string{"internal/arn"}},
+	"nitro":           {floor: 0, external: []string{cbor}},
+	"nitro/nitrotest": {floor: 0, sideways: []string{"nitro"}, external: []string{cbor}},
+	"policy":          {floor: 0, sideways: []string{"internal/arn"}},
 
 	"internal":           {floor: 0}, // this test
 	"internal/arn":       {floor: 0},
