@@ -66,7 +66,7 @@ func newRecorded(t *testing.T, s store.Store) (*fixture, *recorder) {
 func session(f *fixture, blob []byte) []any {
 	name, id := aws.String("alias/new"), &f.arn
 	spec := types.DataKeySpecAes256
-	return []any{
+	return append(inputs(aboutKeys(f)), []any{
 		&sdk.CreateKeyInput{},
 		&sdk.DescribeKeyInput{KeyId: id},
 		&sdk.UpdateKeyDescriptionInput{KeyId: id, Description: aws.String("changed")},
@@ -98,7 +98,7 @@ func session(f *fixture, blob []byte) []any {
 		&sdk.ScheduleKeyDeletionInput{KeyId: id},
 		&sdk.CancelKeyDeletionInput{KeyId: id},
 		&sdk.DeleteAliasInput{AliasName: name},
-	}
+	}...)
 }
 
 func TestOneRecordForEachRequest(t *testing.T) {
@@ -106,6 +106,7 @@ func TestOneRecordForEachRequest(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		blob := f.plant(t, "secret", nil)
 		f.plantGrants(t)
+		f.plantKeys(t)
 		covered := map[string]bool{}
 		ids := map[string]bool{}
 		for _, in := range session(f, blob) {
@@ -247,6 +248,7 @@ func TestSinkFails(t *testing.T) {
 			f, r := newRecorded(t, inner)
 			blob := f.plant(t, "secret", nil)
 			f.plantGrants(t)
+			f.plantKeys(t)
 			for _, in := range session(f, blob) {
 				before := dump(t, inner)
 				r.before = func(audit.Event) error { return failure }
@@ -270,6 +272,7 @@ func TestRecordComesBeforeTheCommit(t *testing.T) {
 	f, r := newRecorded(t, inner)
 	blob := f.plant(t, "secret", nil)
 	f.plantGrants(t)
+	f.plantKeys(t)
 	for _, in := range session(f, blob) {
 		before := dump(t, inner)
 		seen := false
@@ -320,6 +323,7 @@ func TestCommitFails(t *testing.T) {
 			f, r := newRecorded(t, inner)
 			blob := f.plant(t, "secret", nil)
 			f.plantGrants(t)
+			f.plantKeys(t)
 			for _, in := range session(f, blob) {
 				r.take()
 				before := dump(t, inner)

@@ -60,6 +60,9 @@ func (r *request) setConditions(c *policy.Context, t *target, targets []target) 
 	if t.alias != "" {
 		c.SetString(policy.KMSRequestAlias, t.alias)
 	}
+	if t.algorithm != "" {
+		setAlgorithm(c, t.algorithm)
+	}
 	if t.role == onSource || t.role == onDestination {
 		c.SetBool(policy.KMSReEncryptOnSameKey, targets[0].arn == targets[1].arn)
 	}

@@ -224,11 +224,16 @@ func TestOperationsBetweenAccounts(t *testing.T) {
 		"CreateGrant": true, "Decrypt": true, "DescribeKey": true, "Encrypt": true, "GenerateDataKey": true, "GenerateDataKeyWithoutPlaintext": true,
 		"GenerateDataKeyPair": true, "GenerateDataKeyPairWithoutPlaintext": true,
 		"ListGrants": true, "ReEncrypt": true, "RetireGrant": true, "RevokeGrant": true,
+		"Decapsulate": true, "DeriveSharedSecret": true, "Encapsulate": true, "GenerateMac": true, "GetPublicKey": true,
+		"Sign": true, "Verify": true, "VerifyMac": true,
 	}
 	eachCaller(t, theirs, func(t *testing.T, f *fixture, api kms.API) {
 		f.plantGrants(t)
+		f.plantKeys(t)
 		blob := f.plant(t, "secret", nil)
-		succeeds(t, f.api, &sdk.PutKeyPolicyInput{KeyId: &f.arn, Policy: aws.String(document(statement("Allow", account, "kms:*"), statement("Allow", otherAccount, "kms:*")))})
+		for _, key := range []*string{&f.arn, &f.keys.signing, &f.keys.authentication, &f.keys.agreement, &f.keys.encapsulation} {
+			succeeds(t, f.api, &sdk.PutKeyPolicyInput{KeyId: key, Policy: aws.String(document(statement("Allow", account, "kms:*"), statement("Allow", otherAccount, "kms:*")))})
+		}
 		for _, p := range permissions(f, blob) {
 			switch in := p.in.(type) {
 			case *sdk.CreateKeyInput, *sdk.GenerateRandomInput, *sdk.ListAliasesInput, *sdk.ListKeysInput, *sdk.ListRetirableGrantsInput,

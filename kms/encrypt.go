@@ -1,6 +1,8 @@
 package kms
 
 import (
+	"cmp"
+	"errors"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -8,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/sealring/sealring/internal/keyrecord"
-	"github.com/sealring/sealring/policy"
+	"github.com/sealring/sealring/internal/keyspec"
 )
 
 const symmetricDefault = types.EncryptionAlgorithmSpecSymmetricDefault
@@ -23,35 +25,24 @@ var encrypt = &operation[sdk.EncryptInput, sdk.EncryptOutput]{
 		oneOf(c, "encryptionAlgorithm", in.EncryptionAlgorithm, in.EncryptionAlgorithm.Values())
 		c.grantTokens(in.GrantTokens)
 	},
-	tokens:     func(in *sdk.EncryptInput) []string { return in.GrantTokens },
-	conditions: func(in *sdk.EncryptInput, c *policy.Context) { setAlgorithm(c, in.EncryptionAlgorithm) },
+	tokens: func(in *sdk.EncryptInput) []string { return in.GrantTokens },
 	targets: func(r *request, in *sdk.EncryptInput) ([]target, error) {
-		return r.keyIn(in.KeyId, in.EncryptionContext)
+		t, err := r.resolve(onKey, *in.KeyId, anyForm)
+		return []target{t.with(in.EncryptionAlgorithm, in.EncryptionContext)}, err
 	},
-	suits:   func(in *sdk.EncryptInput, _ []target) error { return checkAlgorithm(in.EncryptionAlgorithm) },
-	dryRun:  func(in *sdk.EncryptInput) *bool { return in.DryRun },
+	suits:   func(_ *sdk.EncryptInput, on []target) error { return on[0].checkEncryption("Encrypt") },
 	context: func(in *sdk.EncryptInput) map[string]string { return in.EncryptionContext },
-	run: func(_ *request, in *sdk.EncryptInput, on []target) (*sdk.EncryptOutput, error) {
-		k := on[0].key
-		b, err := seal(k, in.Plaintext, in.EncryptionContext)
+	run: func(r *request, in *sdk.EncryptInput, on []target) (*sdk.EncryptOutput, error) {
+		b, err := r.encrypt(&on[0], in.Plaintext)
 		if err != nil {
 			return nil, err
 		}
-		return &sdk.EncryptOutput{
+		return conclude(in.DryRun, &sdk.EncryptOutput{
 			CiphertextBlob:      b,
-			EncryptionAlgorithm: symmetricDefault,
-			KeyId:               aws.String(k.ARN()),
-		}, nil
+			EncryptionAlgorithm: on[0].algorithm,
+			KeyId:               aws.String(on[0].arn),
+		})
 	},
-}
-
-// checkAlgorithm refuses an algorithm that a symmetric key does not have; none
-// given means the symmetric one.
-func checkAlgorithm(a types.EncryptionAlgorithmSpec) error {
-	if a == "" || a == symmetricDefault {
-		return nil
-	}
-	return &types.InvalidKeyUsageException{Message: text("Algorithm %s is incompatible with key spec SYMMETRIC_DEFAULT.", a)}
 }
 
 var decrypt = &operation[sdk.DecryptInput, sdk.DecryptOutput]{
@@ -67,45 +58,107 @@ var decrypt = &operation[sdk.DecryptInput, sdk.DecryptOutput]{
 		c.grantTokens(in.GrantTokens)
 		c.refuse("Recipient", in.Recipient != nil)
 	},
-	tokens:     func(in *sdk.DecryptInput) []string { return in.GrantTokens },
-	conditions: func(in *sdk.DecryptInput, c *policy.Context) { setAlgorithm(c, in.EncryptionAlgorithm) },
+	tokens: func(in *sdk.DecryptInput) []string { return in.GrantTokens },
 	targets: func(r *request, in *sdk.DecryptInput) ([]target, error) {
-		t, err := r.sourceKey(onKey, in.KeyId, in.CiphertextBlob, in.DryRunModifiers)
-		if err != nil {
-			return nil, err
-		}
-		t.context = in.EncryptionContext
-		return []target{t}, nil
+		t, err := r.sourceKey(onKey, in.KeyId, in.CiphertextBlob, in.EncryptionAlgorithm, in.DryRunModifiers)
+		return []target{t.with(in.EncryptionAlgorithm, in.EncryptionContext)}, err
 	},
-	suits:   func(in *sdk.DecryptInput, _ []target) error { return checkAlgorithm(in.EncryptionAlgorithm) },
-	dryRun:  func(in *sdk.DecryptInput) *bool { return in.DryRun },
+	suits: func(in *sdk.DecryptInput, on []target) error {
+		return on[0].checkDecryption("Decrypt", in.DryRunModifiers)
+	},
 	context: func(in *sdk.DecryptInput) map[string]string { return in.EncryptionContext },
-	run: func(_ *request, in *sdk.DecryptInput, on []target) (*sdk.DecryptOutput, error) {
-		k := on[0].key
-		plaintext, m, err := openBlob(k, in.CiphertextBlob, in.EncryptionContext)
+	run: func(r *request, in *sdk.DecryptInput, on []target) (*sdk.DecryptOutput, error) {
+		if ignoresCiphertext(in.DryRunModifiers) {
+			return conclude[sdk.DecryptOutput](in.DryRun, nil)
+		}
+		plaintext, material, err := r.decrypt(&on[0], in.CiphertextBlob)
 		if err != nil {
 			return nil, err
 		}
-		return &sdk.DecryptOutput{
-			EncryptionAlgorithm: symmetricDefault,
-			KeyId:               aws.String(k.ARN()),
-			KeyMaterialId:       aws.String(m.ID),
+		return conclude(in.DryRun, &sdk.DecryptOutput{
+			EncryptionAlgorithm: on[0].algorithm,
+			KeyId:               aws.String(on[0].arn),
+			KeyMaterialId:       material,
 			Plaintext:           plaintext,
-		}, nil
+		}, plaintext)
 	},
 }
 
-// openBlob decrypts a blob of k.
-func openBlob(k *keyrecord.Key, b []byte, context map[string]string) ([]byte, *keyrecord.Material, error) {
+// with returns the target of a request to encrypt or decrypt; no algorithm means the
+// symmetric one.
+func (t target) with(a types.EncryptionAlgorithmSpec, context map[string]string) target {
+	t.algorithm, t.context = cmp.Or(a, symmetricDefault), context
+	return t
+}
+
+// checkEncryption refuses a key that cannot do what is asked with the target.
+func (t *target) checkEncryption(operation string) error {
+	if t.algorithm == symmetricDefault && t.key.Spec == keyrecord.SpecSymmetric {
+		return nil // as most requests are
+	}
+	if err := checkUsage(operation, t.key, types.KeyUsageTypeEncryptDecrypt, t.algorithm); err != nil {
+		return err
+	}
+	if t.algorithm != symmetricDefault && len(t.context) > 0 {
+		return validation("EncryptionContext is not supported when encrypting/decrypting with asymmetric CMKs.")
+	}
+	return nil
+}
+
+// checkDecryption is checkEncryption of the key that a ciphertext is to be decrypted
+// with. AWS reads the ciphertext first: one that has to be that of a symmetric key, and
+// is to be decrypted with another, is left to fail once the key's state is known.
+func (t *target) checkDecryption(operation string, modifiers []types.DryRunModifierType) error {
+	if t.algorithm == symmetricDefault && t.key.Spec != keyrecord.SpecSymmetric && !ignoresCiphertext(modifiers) {
+		return nil
+	}
+	return t.checkEncryption(operation)
+}
+
+// encrypt encrypts for a target whose key suits.
+func (r *request) encrypt(t *target, plaintext []byte) ([]byte, error) {
+	if t.algorithm == symmetricDefault {
+		return seal(t.key, plaintext, t.context)
+	}
+	key, err := r.usable(t.key)
+	if err != nil {
+		return nil, err
+	}
+	b, err := key.Encrypt(string(t.algorithm), plaintext)
+	if long := new(keyspec.LengthError); errors.As(err, &long) {
+		return nil, validation("Algorithm %s and key spec %s cannot encrypt data larger than %d bytes.", t.algorithm, t.key.Spec, long.Limit)
+	}
+	return b, err
+}
+
+// decrypt is the reverse of encrypt. It returns the id of the material that it took, if
+// the key is symmetric: others have but one.
+func (r *request) decrypt(t *target, ciphertext []byte) (plaintext []byte, material *string, err error) {
+	if t.algorithm == symmetricDefault {
+		return openBlob(t.key, ciphertext, t.context)
+	}
+	key, err := r.usable(t.key)
+	if err != nil {
+		return nil, nil, err
+	}
+	plaintext, err = key.Decrypt(string(t.algorithm), ciphertext)
+	if errors.Is(err, keyspec.ErrCiphertext) {
+		err = invalidCiphertext()
+	}
+	return plaintext, nil, err
+}
+
+// openBlob decrypts a blob of k, and returns the id of its material.
+func openBlob(k *keyrecord.Key, b []byte, context map[string]string) ([]byte, *string, error) {
 	p, ok := parseBlob(b)
-	if !ok {
+	if !ok || k.Spec != keyrecord.SpecSymmetric {
 		return nil, nil, invalidCiphertext()
 	}
 	plaintext, m, ok := p.open(k, context)
 	if !ok {
 		return nil, nil, invalidCiphertext()
 	}
-	return plaintext, m, nil
+	return plaintext, aws.String(m.ID), nil
 }
 
 // source bounds the ciphertext of Decrypt and ReEncrypt, which may be absent from
@@ -124,21 +177,29 @@ func ignoresCiphertext(modifiers []types.DryRunModifierType) bool {
 	return slices.Contains(modifiers, types.DryRunModifierTypeIgnoreCiphertext)
 }
 
-// sourceKey finds the key that a ciphertext is to be decrypted with: the one that
-// it names, which must be the one that the caller names, if any.
-func (r *request) sourceKey(on role, id *string, b []byte, modifiers []types.DryRunModifierType) (target, error) {
-	if ignoresCiphertext(modifiers) {
-		if id == nil {
-			return target{}, validation("KeyId is required when the ciphertext is ignored.")
-		}
-		return r.resolve(on, *id, anyForm)
-	}
+// sourceKey finds the key that a ciphertext is to be decrypted with. That of a symmetric
+// key names it; for an RSA key the caller has to.
+func (r *request) sourceKey(on role, id *string, b []byte, a types.EncryptionAlgorithmSpec, modifiers []types.DryRunModifierType) (target, error) {
 	p, ok := parseBlob(b)
-	if id == nil && !ok {
-		return target{}, invalidCiphertext()
+	asymmetric := a != "" && a != symmetricDefault
+	switch ignored := ignoresCiphertext(modifiers); {
+	case id != nil && (ignored || asymmetric || !ok):
+		return r.resolve(on, *id, anyForm) // what is no blob fails once the key's state is known
+	case ignored:
+		return target{}, validation("KeyId is required when the ciphertext is ignored.")
+	case ok:
+		return r.blobKey(on, id, p)
+	case asymmetric:
+		return target{}, validation("KeyId is required for the algorithm %s.", a)
 	}
-	if id == nil || ok && *id == p.keyID {
-		// A bare key id may name a key of another account: the ciphertext says whose.
+	return target{}, invalidCiphertext()
+}
+
+// blobKey finds the key that a blob names, which must be the one that the caller names,
+// if any.
+func (r *request) blobKey(on role, id *string, p blob) (target, error) {
+	if id == nil || *id == p.keyID {
+		// A bare key id may name a key of another account: the blob says whose.
 		k, err := r.readKey(p.account, r.caller.Region, p.keyID)
 		switch {
 		case err != nil:
@@ -150,11 +211,8 @@ func (r *request) sourceKey(on role, id *string, b []byte, modifiers []types.Dry
 		}
 	}
 	t, err := r.resolve(on, *id, anyForm)
-	if err != nil {
-		return target{}, err
+	if err == nil && (t.key.ID != p.keyID || t.key.Account != p.account) {
+		err = &types.IncorrectKeyException{Message: text("The key ID in the request does not identify a CMK that can perform this operation.")}
 	}
-	if ok && (t.key.ID != p.keyID || t.key.Account != p.account) {
-		return target{}, &types.IncorrectKeyException{Message: text("The key ID in the request does not identify a CMK that can perform this operation.")}
-	}
-	return t, nil // a ciphertext that is no blob fails once the key's state is known
+	return t, err
 }

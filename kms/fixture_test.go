@@ -48,6 +48,7 @@ type fixture struct {
 	arn, id string // of the key of alias/app
 
 	grants []string // ids of two grants on the key, once plantGrants has made them
+	keys   *keySet  // keys of other usages, once plantKeys has made them
 }
 
 func newFixture(t *testing.T, viaSDK bool, configure ...func(*kms.Config)) *fixture {

@@ -68,6 +68,8 @@ type target struct {
 
 	// context is the encryption context that the request has for this target.
 	context map[string]string
+	// algorithm is the one that the request encrypts or decrypts with for this target.
+	algorithm types.EncryptionAlgorithmSpec
 	// grant is the grant that a request is to make or to retire.
 	grant *policy.Grant
 	// own is set for what belongs to a service that asks for it: no policy is asked.

@@ -3,8 +3,6 @@ package kms
 import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
-
-	"github.com/sealring/sealring/policy"
 )
 
 // ReEncrypt is Decrypt under the source key and Encrypt under the destination key,
@@ -24,47 +22,50 @@ var reEncrypt = &operation[sdk.ReEncryptInput, sdk.ReEncryptOutput]{
 		oneOf(c, "destinationEncryptionAlgorithm", in.DestinationEncryptionAlgorithm, in.DestinationEncryptionAlgorithm.Values())
 		c.grantTokens(in.GrantTokens)
 	},
-	tokens:     func(in *sdk.ReEncryptInput) []string { return in.GrantTokens },
-	conditions: func(_ *sdk.ReEncryptInput, c *policy.Context) { setAlgorithm(c, "") },
+	tokens: func(in *sdk.ReEncryptInput) []string { return in.GrantTokens },
 	targets: func(r *request, in *sdk.ReEncryptInput) ([]target, error) {
-		source, err := r.sourceKey(onSource, in.SourceKeyId, in.CiphertextBlob, in.DryRunModifiers)
+		source, err := r.sourceKey(onSource, in.SourceKeyId, in.CiphertextBlob, in.SourceEncryptionAlgorithm, in.DryRunModifiers)
 		if err != nil {
 			return nil, err
 		}
 		destination, err := r.resolve(onDestination, *in.DestinationKeyId, anyForm)
-		if err != nil {
-			return nil, err
-		}
-		source.context, destination.context = in.SourceEncryptionContext, in.DestinationEncryptionContext
-		return []target{source, destination}, nil
+		return []target{
+			source.with(in.SourceEncryptionAlgorithm, in.SourceEncryptionContext),
+			destination.with(in.DestinationEncryptionAlgorithm, in.DestinationEncryptionContext),
+		}, err
 	},
-	suits: func(in *sdk.ReEncryptInput, _ []target) error {
-		if err := checkAlgorithm(in.SourceEncryptionAlgorithm); err != nil {
+	suits: func(in *sdk.ReEncryptInput, on []target) error {
+		if err := on[0].checkDecryption("ReEncrypt", in.DryRunModifiers); err != nil {
 			return err
 		}
-		return checkAlgorithm(in.DestinationEncryptionAlgorithm)
+		return on[1].checkEncryption("ReEncrypt")
 	},
-	dryRun:  func(in *sdk.ReEncryptInput) *bool { return in.DryRun },
 	context: func(in *sdk.ReEncryptInput) map[string]string { return in.SourceEncryptionContext },
-	run: func(_ *request, in *sdk.ReEncryptInput, on []target) (*sdk.ReEncryptOutput, error) {
-		source, destination := on[0].key, on[1].key
-		plaintext, m, err := openBlob(source, in.CiphertextBlob, in.SourceEncryptionContext)
+	run: func(r *request, in *sdk.ReEncryptInput, on []target) (*sdk.ReEncryptOutput, error) {
+		if ignoresCiphertext(in.DryRunModifiers) {
+			return conclude[sdk.ReEncryptOutput](in.DryRun, nil)
+		}
+		source, destination := &on[0], &on[1]
+		plaintext, sourceMaterial, err := r.decrypt(source, in.CiphertextBlob)
 		if err != nil {
 			return nil, err
 		}
 		defer clear(plaintext)
-		b, err := seal(destination, plaintext, in.DestinationEncryptionContext)
+		b, err := r.encrypt(destination, plaintext)
 		if err != nil {
 			return nil, err
 		}
-		return &sdk.ReEncryptOutput{
+		out := &sdk.ReEncryptOutput{
 			CiphertextBlob:                 b,
-			DestinationEncryptionAlgorithm: symmetricDefault,
-			DestinationKeyMaterialId:       aws.String(destination.Current().ID),
-			KeyId:                          aws.String(destination.ARN()),
-			SourceEncryptionAlgorithm:      symmetricDefault,
-			SourceKeyId:                    aws.String(source.ARN()),
-			SourceKeyMaterialId:            aws.String(m.ID),
-		}, nil
+			DestinationEncryptionAlgorithm: destination.algorithm,
+			KeyId:                          aws.String(destination.arn),
+			SourceEncryptionAlgorithm:      source.algorithm,
+			SourceKeyId:                    aws.String(source.arn),
+			SourceKeyMaterialId:            sourceMaterial,
+		}
+		if destination.algorithm == symmetricDefault {
+			out.DestinationKeyMaterialId = aws.String(destination.key.Current().ID)
+		}
+		return conclude(in.DryRun, out)
 	},
 }

@@ -37,6 +37,7 @@ func TestSecretsStayQuiet(t *testing.T) {
 	random := note(&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(32)}).(*sdk.GenerateRandomOutput)
 	marked := &fixture{Cloud: f.Cloud, api: f.api, arn: key}
 	marked.plantGrants(t)
+	marked.plantKeys(t)
 	for _, in := range session(marked, blob) {
 		note(in)
 	}
