@@ -22,7 +22,8 @@ const (
 	idMLKEM512  = "\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x04\x01"                // 2.16.840.1.101.3.4.4.1
 	idMLKEM768  = "\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x04\x02"                // 2.16.840.1.101.3.4.4.2
 	idMLKEM1024 = "\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x04\x03"                // 2.16.840.1.101.3.4.4.3
-	ecPublicKey = "\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"                                /* in the identifiers of the curves */ // 1.2.840.10045.2.1
+
+	ecPublicKey = "\x06\x07\x2a\x86\x48\xce\x3d\x02\x01" // 1.2.840.10045.2.1, which all keys on named curves begin with
 )
 
 // maxDER bounds what is parsed, in bytes. The largest key material, RSA_4096, has some

@@ -136,15 +136,13 @@ func TestConcurrentUse(t *testing.T) {
 		peer := k.PublicKey()
 		var wg sync.WaitGroup
 		for range 4 {
-			wg.Add(1)
-			go func() {
-				defer wg.Done()
+			wg.Go(func() {
 				for _, u := range s.Usages() {
 					for _, a := range s.Algorithms(u) {
 						useOnce(t, k, u, a, peer)
 					}
 				}
-			}()
+			})
 		}
 		wg.Wait()
 	}

@@ -19,7 +19,9 @@ func (f rsaFamily) generate() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keyspec: %v", err)
 	}
-	return marshalPKCS8(idRSA, x509.MarshalPKCS1PrivateKey(key))
+	inner := x509.MarshalPKCS1PrivateKey(key)
+	defer clear(inner)
+	return marshalPKCS8(idRSA, inner)
 }
 
 // rsaPrivateKey is RFC 8017's structure without the primes after the second.

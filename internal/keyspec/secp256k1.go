@@ -112,6 +112,7 @@ func (k *secp256k1Private) signWith(nonce *secp256k1.ModNScalar, digest []byte) 
 
 	// s/nonce = s·b/(nonce·b), and nonce·b says nothing of the nonce.
 	b := randomScalar()
+	defer b.Zero()
 	inverse := new(secp256k1.ModNScalar).Mul2(nonce, b).InverseNonConst()
 	s.Mul(b).Mul(inverse)
 	return r, s, !r.IsZero() && !s.IsZero()
@@ -121,7 +122,9 @@ func (k *secp256k1Private) signWith(nonce *secp256k1.ModNScalar, digest []byte) 
 // of its products with two scalars of which each is random by itself.
 func basePoint(scalar *secp256k1.ModNScalar) *secp256k1.PublicKey {
 	b := randomScalar()
+	defer b.Zero()
 	rest := new(secp256k1.ModNScalar).NegateVal(b).Add(scalar)
+	defer rest.Zero()
 	var p, q, sum secp256k1.JacobianPoint
 	secp256k1.ScalarBaseMultNonConst(b, &p)
 	secp256k1.ScalarBaseMultNonConst(rest, &q)
