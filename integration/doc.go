@@ -1,9 +1,9 @@
-// Package integration tests sealring with programs that are not its own. It is a
-// module apart, and nothing in it is imported.
+// Package integration tests sealring with programs that are not its own, and with test
+// vectors of Project Wycheproof. It is a module apart, and nothing in it is imported.
 //
-// The tests need the AWS CLI (on Debian: apt-get install awscli) and the go command,
-// and use no network but the loopback interface. They fail where the CLI is not
-// installed:
+// The tests need the AWS CLI and the openssl command (on Debian: apt-get install awscli
+// openssl) and the go command, and use no network but the loopback interface. They fail
+// where the CLI is not installed, and in CI where openssl is not:
 //
 //	cd integration && go test ./...
 package integration

@@ -1,10 +1,11 @@
 module github.com/sealring/sealring/integration
 
-go 1.25.0
+go 1.26.4
 
 require (
 	github.com/aws/aws-sdk-go-v2 v1.47.7
 	github.com/aws/aws-sdk-go-v2/service/kms v1.62.4
+	github.com/c2sp/wycheproof v0.0.0-20260902155932-3fa63dd0344a
 	github.com/sealring/sealring v0.0.0
 	github.com/sealring/sealring/tinkkms v0.0.0
 	github.com/stretchr/testify v1.12.1
