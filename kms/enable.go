@@ -4,7 +4,8 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
 )
 
-// EnableKey and DisableKey. Both succeed on a key that already is as asked.
+// EnableKey and DisableKey. Both succeed on a key that already is as asked. A disabled
+// key is not rotated; one that is overdue is when it is enabled.
 
 var enableKey = &operation[sdk.EnableKeyInput, sdk.EnableKeyOutput]{
 	name:     "EnableKey",
@@ -14,7 +15,12 @@ var enableKey = &operation[sdk.EnableKeyInput, sdk.EnableKeyOutput]{
 		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
 	run: func(r *request, _ *sdk.EnableKeyInput, on []target) (*sdk.EnableKeyOutput, error) {
-		return &sdk.EnableKeyOutput{}, r.setEnabled(on[0], true)
+		k := on[0].key
+		if k.Enabled {
+			return &sdk.EnableKeyOutput{}, nil
+		}
+		k.Enabled = true
+		return &sdk.EnableKeyOutput{}, r.restart(k)
 	},
 }
 
@@ -26,14 +32,11 @@ var disableKey = &operation[sdk.DisableKeyInput, sdk.DisableKeyOutput]{
 		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
 	run: func(r *request, _ *sdk.DisableKeyInput, on []target) (*sdk.DisableKeyOutput, error) {
-		return &sdk.DisableKeyOutput{}, r.setEnabled(on[0], false)
+		k := on[0].key
+		if !k.Enabled {
+			return &sdk.DisableKeyOutput{}, nil
+		}
+		k.Enabled = false
+		return &sdk.DisableKeyOutput{}, r.writeKey(k)
 	},
-}
-
-func (r *request) setEnabled(t target, enabled bool) error {
-	if t.key.Enabled == enabled {
-		return nil
-	}
-	t.key.Enabled = enabled
-	return r.writeKey(t.key)
 }

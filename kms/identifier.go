@@ -150,15 +150,17 @@ func (r *request) readKey(account, region, id string) (*keyrecord.Key, error) {
 	if err != nil || k == nil || k.Gone(r.now) {
 		return nil, err
 	}
+	r.noteDue(k)
 	if !r.op.isReadOnly() {
 		k = k.Clone()
 	}
 	return k, nil
 }
 
-// writeKey stores the record of a key. One that was read must come from a request that
-// may write.
+// writeKey stores the record of a key, without imported material that has expired. One
+// that was read must come from a request that may write.
 func (r *request) writeKey(k *keyrecord.Key) error {
+	k.ForgetExpired(r.now)
 	b, err := k.Marshal()
 	if err != nil {
 		return err

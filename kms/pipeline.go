@@ -86,7 +86,8 @@ type request struct {
 	now     time.Time
 	id      string // x-amzn-RequestId
 	event   audit.Event
-	draft   *store.Draft // of the attempt in progress
+	draft   *store.Draft     // of the attempt in progress
+	due     []*keyrecord.Key // to be rotated; may be shared
 
 	constraints constraints
 	resources   [2]string // room for those of the event
@@ -130,6 +131,9 @@ func (r *request) serve(ctx context.Context, in any) (any, error) {
 	}
 	r.bind()
 	out, err := r.decide(ctx, in)
+	if r.rotateDue(ctx) {
+		out, err = r.decide(ctx, in)
+	}
 	switch {
 	case err != nil:
 		return nil, r.refuse(ctx, err)

@@ -75,6 +75,30 @@ func (k *Key) Current() *Material {
 	return nil
 }
 
+// PendingMaterial returns the imported material that waits for a rotation, of which
+// there is at most one, or nil.
+func (k *Key) PendingMaterial() *Material {
+	for i := range k.Materials {
+		if k.Materials[i].Pending {
+			return &k.Materials[i]
+		}
+	}
+	return nil
+}
+
+// Forget deletes m. Its place in the key's list remains, for the same material to be
+// imported again.
+func (m *Material) Forget() { m.Bytes, m.ValidTo = nil, nil }
+
+// ForgetExpired deletes the materials that have expired.
+func (k *Key) ForgetExpired(now time.Time) {
+	for i := range k.Materials {
+		if m := &k.Materials[i]; !m.Present(now) {
+			m.Forget()
+		}
+	}
+}
+
 // Material returns the material with the given id, or nil.
 func (k *Key) Material(id string) *Material {
 	for i := range k.Materials {
