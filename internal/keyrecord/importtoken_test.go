@@ -1,0 +1,94 @@
+package keyrecord_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealring/sealring/internal/keyrecord"
+)
+
+func newImportToken() *keyrecord.ImportToken {
+	return &keyrecord.ImportToken{
+		WrappingKeySpec: "RSA_2048", WrappingAlgorithm: "RSAES_OAEP_SHA_256",
+		PrivateKey: []byte("PRIVATE-marker"), Expires: created.Add(24 * time.Hour),
+	}
+}
+
+func TestImportTokenRecordIsPinned(t *testing.T) {
+	t.Parallel()
+	token := newImportToken()
+	b, err := token.Marshal()
+	require.NoError(t, err)
+	require.JSONEq(t, `{"v":1,"wrappingKeySpec":"RSA_2048","wrappingAlgorithm":"RSAES_OAEP_SHA_256",
+		"privateKey":"UFJJVkFURS1tYXJrZXI=","expires":"2026-01-03T03:04:05.678Z"}`, string(b))
+	got, err := keyrecord.UnmarshalImportToken(b)
+	require.NoError(t, err)
+	require.Equal(t, token, got)
+	for record, want := range map[string]string{
+		``:                             "keyrecord: import token: unexpected end of JSON input",
+		`{}`:                           "keyrecord: import token of format 0, this program knows 1",
+		`{"v":2,"privateKey":"AA=="}`:  "keyrecord: import token of format 2, this program knows 1",
+		`{"v":1}`:                      "keyrecord: import token without a private key",
+		`{"v":1,"privateKey":"AA==" x`: "keyrecord: import token: invalid character",
+	} {
+		_, err := keyrecord.UnmarshalImportToken([]byte(record))
+		require.ErrorContains(t, err, want, record)
+	}
+}
+
+func TestImportTokenNames(t *testing.T) {
+	t.Parallel()
+	prefix := keyrecord.ImportTokenPrefix("111122223333", "eu-west-1", id)
+	require.Equal(t, "kms/111122223333/eu-west-1/import/"+id+"/", prefix)
+	token := []byte("TOKEN-marker")
+	name := keyrecord.ImportTokenName("111122223333", "eu-west-1", id, token)
+	require.Equal(t, prefix, name[:len(prefix)])
+	require.Regexp(t, `^[0-9a-f]{64}$`, name[len(prefix):])
+	require.NotContains(t, name, hex.EncodeToString(token))
+	require.NotEqual(t, name, keyrecord.ImportTokenName("111122223333", "eu-west-1", id, append(bytes.Clone(token), 0)))
+}
+
+func TestImportTokenExpiry(t *testing.T) {
+	t.Parallel()
+	token := newImportToken()
+	require.False(t, token.Expired(token.Expires.Add(-1)))
+	require.True(t, token.Expired(token.Expires))
+}
+
+func TestImportTokenIsNotPrinted(t *testing.T) {
+	t.Parallel()
+	token := newImportToken()
+	for _, v := range []any{*token, token, []keyrecord.ImportToken{*token}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			text := strings.ToLower(fmt.Sprintf(verb, v))
+			require.NotContains(t, text, "marker", verb)
+			require.NotContains(t, text, hex.EncodeToString(token.PrivateKey[:8]), verb)
+			require.NotContains(t, text, "80 82 73", verb)
+		}
+	}
+	require.Equal(t, "import token for RSAES_OAEP_SHA_256 under RSA_2048", fmt.Sprint(token))
+}
+
+func FuzzUnmarshalImportToken(f *testing.F) {
+	b, err := newImportToken().Marshal()
+	require.NoError(f, err)
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		token, err := keyrecord.UnmarshalImportToken(b)
+		if err != nil {
+			return
+		}
+		again, err := token.Marshal()
+		require.NoError(t, err)
+		got, err := keyrecord.UnmarshalImportToken(again)
+		require.NoError(t, err)
+		require.Equal(t, token.PrivateKey, got.PrivateKey)
+		require.True(t, token.Expires.Equal(got.Expires))
+	})
+}
