@@ -32,9 +32,9 @@ var generateDataKeyPair = &operation[sdk.GenerateDataKeyPairInput, sdk.GenerateD
 	},
 	dryRun:  func(in *sdk.GenerateDataKeyPairInput) *bool { return in.DryRun },
 	context: func(in *sdk.GenerateDataKeyPairInput) map[string]string { return in.EncryptionContext },
-	run: func(_ *request, in *sdk.GenerateDataKeyPairInput, on []target) (*sdk.GenerateDataKeyPairOutput, error) {
+	run: func(r *request, in *sdk.GenerateDataKeyPairInput, on []target) (*sdk.GenerateDataKeyPairOutput, error) {
 		k := on[0].key
-		p, err := newKeyPair(k, in.KeyPairSpec, in.EncryptionContext)
+		p, err := newKeyPair(r, k, in.KeyPairSpec, in.EncryptionContext)
 		if err != nil {
 			return nil, err
 		}
@@ -67,9 +67,9 @@ var generateDataKeyPairWithoutPlaintext = &operation[sdk.GenerateDataKeyPairWith
 	},
 	dryRun:  func(in *sdk.GenerateDataKeyPairWithoutPlaintextInput) *bool { return in.DryRun },
 	context: func(in *sdk.GenerateDataKeyPairWithoutPlaintextInput) map[string]string { return in.EncryptionContext },
-	run: func(_ *request, in *sdk.GenerateDataKeyPairWithoutPlaintextInput, on []target) (*sdk.GenerateDataKeyPairWithoutPlaintextOutput, error) {
+	run: func(r *request, in *sdk.GenerateDataKeyPairWithoutPlaintextInput, on []target) (*sdk.GenerateDataKeyPairWithoutPlaintextOutput, error) {
 		k := on[0].key
-		p, err := newKeyPair(k, in.KeyPairSpec, in.EncryptionContext)
+		p, err := newKeyPair(r, k, in.KeyPairSpec, in.EncryptionContext)
 		if err != nil {
 			return nil, err
 		}
@@ -117,11 +117,10 @@ func wrapsKeyPairs(operation string, k *keyrecord.Key) error {
 // public key in DER (SubjectPublicKeyInfo).
 type keyPair struct{ private, sealed, public []byte }
 
-// newKeyPair returns a key pair of the spec, encrypted under k. For RSA that may take
-// seconds.
-func newKeyPair(k *keyrecord.Key, name types.DataKeyPairSpec, context map[string]string) (keyPair, error) {
+// newKeyPair returns a key pair of the spec, encrypted under k.
+func newKeyPair(r *request, k *keyrecord.Key, name types.DataKeyPairSpec, context map[string]string) (keyPair, error) {
 	spec, _ := keyspec.Lookup(string(name))
-	private, err := spec.Generate()
+	private, err := newMaterial(r, spec)
 	if err != nil {
 		return keyPair{}, err
 	}
