@@ -266,6 +266,8 @@ func TestServiceByKeyPolicy(t *testing.T) {
 		denied(t, w.as(elsewhere), elsewhere, encryptKey(w), "kms:Encrypt", w.key, deniedToService("kms:Encrypt"))
 		refused(t, w.as(s3), &sdk.EncryptInput{KeyId: aws.String(idOf(w.key)), Plaintext: []byte("x")}, "NotFoundException",
 			"Key 'arn:aws:kms:us-east-1::key/"+idOf(w.key)+"' does not exist") // a service has no account to look in
+		refused(t, w.as(s3), &sdk.EncryptInput{KeyId: aws.String("alias/aws/s3"), Plaintext: []byte("x")}, "NotFoundException",
+			"Alias arn:aws:kms:us-east-1::alias/aws/s3 is not found.")
 		for _, in := range []any{&sdk.ListKeysInput{}, &sdk.CreateKeyInput{}} {
 			_, err := call(t.Context(), w.as(s3), in)
 			require.Equal(t, "AccessDeniedException", codeOf(err))

@@ -130,7 +130,7 @@ func (r *request) aliasTarget(account, name string) (*keyrecord.Key, error) {
 			return k, err
 		}
 	}
-	if account == r.caller.Account && strings.HasPrefix(name, managedPrefix) {
+	if account != "" && account == r.caller.Account && strings.HasPrefix(name, managedPrefix) {
 		k, err := r.managedKey(name)
 		if err != nil || k != nil {
 			return k, err
