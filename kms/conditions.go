@@ -39,6 +39,7 @@ func (r *request) setConditions(c *policy.Context, t *target, targets []target) 
 		}
 	}
 	r.setService(c)
+	r.setRecipient(c)
 	if home := r.account(t.account); home.OrgID != "" {
 		c.SetString(policy.AWSResourceOrgID, home.OrgID)
 		c.SetStrings(policy.AWSResourceOrgPaths, home.OrgPaths)

@@ -288,16 +288,13 @@ func TestCreateKeyCombinations(t *testing.T) {
 // do yet. None of them may be ignored.
 func TestUnsupportedMembers(t *testing.T) {
 	t.Parallel()
-	id, blob := aws.String(unknownID), []byte("x")
-	spec, recipient := types.DataKeySpecAes256, &types.RecipientInfo{}
+	blob, recipient := []byte("x"), &types.RecipientInfo{}
 	tests := []struct {
 		in     any
 		member string
 	}{
 		{&sdk.DecryptInput{CiphertextBlob: blob, Recipient: recipient}, "Recipient"},
-		{&sdk.GenerateDataKeyInput{KeyId: id, KeySpec: spec, Recipient: recipient}, "Recipient"},
 		{&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(1), CustomKeyStoreId: aws.String("cks-1234567890abcdef0")}, "CustomKeyStoreId"},
-		{&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(1), Recipient: recipient}, "Recipient"},
 	}
 	each(t, func(t *testing.T, f *fixture) {
 		before := dump(t, f.inner)

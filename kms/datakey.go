@@ -19,8 +19,8 @@ var generateDataKey = &operation[sdk.GenerateDataKeyInput, sdk.GenerateDataKeyOu
 	readOnly: true,
 	validate: func(c *constraints, in *sdk.GenerateDataKeyInput) {
 		c.dataKey(in.KeyId, in.NumberOfBytes, in.KeySpec, in.EncryptionContext, in.GrantTokens)
-		c.refuse("Recipient", in.Recipient != nil)
 	},
+	recipient:  func(in *sdk.GenerateDataKeyInput) *types.RecipientInfo { return in.Recipient },
 	tokens:     func(in *sdk.GenerateDataKeyInput) []string { return in.GrantTokens },
 	conditions: func(_ *sdk.GenerateDataKeyInput, c *policy.Context) { setAlgorithm(c, "") },
 	targets: func(r *request, in *sdk.GenerateDataKeyInput) ([]target, error) {
@@ -31,18 +31,20 @@ var generateDataKey = &operation[sdk.GenerateDataKeyInput, sdk.GenerateDataKeyOu
 	},
 	dryRun:  func(in *sdk.GenerateDataKeyInput) *bool { return in.DryRun },
 	context: func(in *sdk.GenerateDataKeyInput) map[string]string { return in.EncryptionContext },
-	run: func(_ *request, in *sdk.GenerateDataKeyInput, on []target) (*sdk.GenerateDataKeyOutput, error) {
+	run: func(r *request, in *sdk.GenerateDataKeyInput, on []target) (*sdk.GenerateDataKeyOutput, error) {
 		k := on[0].key
 		plaintext, b, err := newDataKey(k, in.NumberOfBytes, in.KeySpec, in.EncryptionContext)
 		if err != nil {
 			return nil, err
 		}
+		plaintext, forRecipient, err := r.deliver(plaintext)
 		return &sdk.GenerateDataKeyOutput{
-			CiphertextBlob: b,
-			KeyId:          aws.String(k.ARN()),
-			KeyMaterialId:  aws.String(k.Current().ID),
-			Plaintext:      plaintext,
-		}, nil
+			CiphertextBlob:         b,
+			CiphertextForRecipient: forRecipient,
+			KeyId:                  aws.String(k.ARN()),
+			KeyMaterialId:          r.unlessAttested(k.Current().ID),
+			Plaintext:              plaintext,
+		}, err
 	},
 }
 

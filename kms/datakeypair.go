@@ -20,8 +20,8 @@ var generateDataKeyPair = &operation[sdk.GenerateDataKeyPairInput, sdk.GenerateD
 	readOnly: true,
 	validate: func(c *constraints, in *sdk.GenerateDataKeyPairInput) {
 		c.dataKeyPair(in.KeyId, in.KeyPairSpec, in.EncryptionContext, in.GrantTokens)
-		c.refuse("Recipient", in.Recipient != nil)
 	},
+	recipient:  func(in *sdk.GenerateDataKeyPairInput) *types.RecipientInfo { return in.Recipient },
 	tokens:     func(in *sdk.GenerateDataKeyPairInput) []string { return in.GrantTokens },
 	conditions: func(in *sdk.GenerateDataKeyPairInput, c *policy.Context) { setKeyPair(c, in.KeyPairSpec) },
 	targets: func(r *request, in *sdk.GenerateDataKeyPairInput) ([]target, error) {
@@ -38,14 +38,16 @@ var generateDataKeyPair = &operation[sdk.GenerateDataKeyPairInput, sdk.GenerateD
 		if err != nil {
 			return nil, err
 		}
+		private, forRecipient, err := r.deliver(p.private)
 		return &sdk.GenerateDataKeyPairOutput{
+			CiphertextForRecipient:   forRecipient,
 			KeyId:                    aws.String(k.ARN()),
 			KeyMaterialId:            aws.String(k.Current().ID),
 			KeyPairSpec:              in.KeyPairSpec,
 			PrivateKeyCiphertextBlob: p.sealed,
-			PrivateKeyPlaintext:      p.private,
+			PrivateKeyPlaintext:      private,
 			PublicKey:                p.public,
-		}, nil
+		}, err
 	},
 }
 

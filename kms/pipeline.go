@@ -14,6 +14,7 @@ import (
 	"github.com/sealring/sealring/internal/arn"
 	"github.com/sealring/sealring/internal/keyrecord"
 	"github.com/sealring/sealring/internal/uuid"
+	"github.com/sealring/sealring/nitro"
 	"github.com/sealring/sealring/policy"
 	"github.com/sealring/sealring/store"
 )
@@ -21,7 +22,7 @@ import (
 // operation is what is peculiar to one operation of the API. The pipeline takes a
 // request through its parts in this order:
 //
-//	validate → targets → authorise → suits → states → dry run → run → audit → store
+//	validate → targets → attest → authorise → suits → states → dry run → run → audit → store
 //
 // Everything up to run is decided on one snapshot of the store, with run's writes
 // kept in a draft. The audit record is written next, and only then the draft.
@@ -36,6 +37,9 @@ type operation[I, O any] struct {
 	// targets names the resources that the request is about. Without it, the target is
 	// the account.
 	targets func(*request, *I) ([]target, error)
+
+	// recipient returns the request's Recipient member.
+	recipient func(*I) *types.RecipientInfo
 
 	// conditions sets the condition keys that the request's own parameters give.
 	conditions func(*I, *policy.Context)
@@ -93,7 +97,8 @@ type request struct {
 	resources   [2]string // room for those of the event
 	out         any       // what the attempt came to
 	err         error
-	inquiry     inquiry // what the attempts had to ask
+	inquiry     inquiry         // what the attempts had to ask
+	recipient   *nitro.Document // who the answer is encrypted for, nil if it is not
 
 	principal policy.Caller      // the caller as the policy engine sees it
 	bound     identity.Principal // what is attached to the caller
@@ -248,6 +253,9 @@ func (o *operation[I, O]) decide(r *request, input any) (any, error) {
 	if o.validate != nil {
 		o.validate(&r.constraints, in)
 	}
+	if o.recipient != nil {
+		r.constraints.recipient(o.recipient(in))
+	}
 	if err := r.constraints.err(); err != nil {
 		return nil, err
 	}
@@ -266,6 +274,11 @@ func (o *operation[I, O]) decide(r *request, input any) (any, error) {
 	for _, t := range targets {
 		if t.arn != "*" {
 			r.event.Resources = append(r.event.Resources, t.arn)
+		}
+	}
+	if o.recipient != nil {
+		if err := r.attest(o.recipient(in)); err != nil {
+			return nil, err
 		}
 	}
 	if err := o.authorize(r, in, targets); err != nil {

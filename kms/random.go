@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 )
 
 var generateRandom = &operation[sdk.GenerateRandomInput, sdk.GenerateRandomOutput]{
@@ -13,11 +14,12 @@ var generateRandom = &operation[sdk.GenerateRandomInput, sdk.GenerateRandomOutpu
 		c.number("numberOfBytes", in.NumberOfBytes, 1, 1024)
 		c.reject(in.NumberOfBytes == nil, validation("NumberOfBytes is required."))
 		c.refuse("CustomKeyStoreId", in.CustomKeyStoreId != nil)
-		c.refuse("Recipient", in.Recipient != nil)
 	},
-	run: func(_ *request, in *sdk.GenerateRandomInput, _ []target) (*sdk.GenerateRandomOutput, error) {
+	recipient: func(in *sdk.GenerateRandomInput) *types.RecipientInfo { return in.Recipient },
+	run: func(r *request, in *sdk.GenerateRandomInput, _ []target) (*sdk.GenerateRandomOutput, error) {
 		b := make([]byte, *in.NumberOfBytes)
 		rand.Read(b)
-		return &sdk.GenerateRandomOutput{Plaintext: b}, nil
+		plaintext, forRecipient, err := r.deliver(b)
+		return &sdk.GenerateRandomOutput{CiphertextForRecipient: forRecipient, Plaintext: plaintext}, err
 	},
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sealring/sealring/audit"
 	"github.com/sealring/sealring/identity"
 	"github.com/sealring/sealring/keyring"
+	"github.com/sealring/sealring/nitro"
 	"github.com/sealring/sealring/store"
 )
 
@@ -43,6 +44,14 @@ type Config struct {
 	// DISCONNECTING. Zero means that such work is done at once.
 	Settling time.Duration
 
+	// Attestation verifies the attestation documents of requests that name a Nitro
+	// enclave as their Recipient; a [*nitro.Verifier] with AWS's root certificate, or
+	// with that of a test authority, is one. It is called from many goroutines. nil means
+	// that such requests are refused with ValidationException.
+	Attestation interface {
+		Verify(document []byte) (*nitro.Document, error)
+	}
+
 	// Admit, if it is not nil, is asked before each request is looked at. An error
 	// is the request's answer: for rate limits, and for faults injected by tests.
 	// It is called from many goroutines and may wait, but not beyond ctx.
@@ -61,7 +70,11 @@ type Service struct {
 	keys       keyCache
 	materials  materialCache
 	settling   time.Duration
-	admit      func(ctx context.Context, operation string, c identity.Caller) error
+
+	attestation interface {
+		Verify(document []byte) (*nitro.Document, error)
+	}
+	admit func(ctx context.Context, operation string, c identity.Caller) error
 
 	gate commitGate
 }
@@ -70,7 +83,7 @@ type Service struct {
 // empty, so it may call the root keyring. A durable store without a RootKey is
 // refused.
 func New(ctx context.Context, c Config) (*Service, error) {
-	s := &Service{audit: c.Audit, now: c.Now, admit: c.Admit, identities: c.Identities, settling: c.Settling, gate: newCommitGate()}
+	s := &Service{audit: c.Audit, now: c.Now, admit: c.Admit, identities: c.Identities, settling: c.Settling, attestation: c.Attestation, gate: newCommitGate()}
 	if s.now == nil {
 		s.now = time.Now
 	}
