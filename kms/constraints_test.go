@@ -288,12 +288,10 @@ func TestCreateKeyCombinations(t *testing.T) {
 // do yet. None of them may be ignored.
 func TestUnsupportedMembers(t *testing.T) {
 	t.Parallel()
-	blob, recipient := []byte("x"), &types.RecipientInfo{}
 	tests := []struct {
 		in     any
 		member string
 	}{
-		{&sdk.DecryptInput{CiphertextBlob: blob, Recipient: recipient}, "Recipient"},
 		{&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(1), CustomKeyStoreId: aws.String("cks-1234567890abcdef0")}, "CustomKeyStoreId"},
 	}
 	each(t, func(t *testing.T, f *fixture) {

@@ -56,9 +56,9 @@ var decrypt = &operation[sdk.DecryptInput, sdk.DecryptOutput]{
 		c.encryptionContext("encryptionContext", in.EncryptionContext)
 		oneOf(c, "encryptionAlgorithm", in.EncryptionAlgorithm, in.EncryptionAlgorithm.Values())
 		c.grantTokens(in.GrantTokens)
-		c.refuse("Recipient", in.Recipient != nil)
 	},
-	tokens: func(in *sdk.DecryptInput) []string { return in.GrantTokens },
+	recipient: func(in *sdk.DecryptInput) *types.RecipientInfo { return in.Recipient },
+	tokens:    func(in *sdk.DecryptInput) []string { return in.GrantTokens },
 	targets: func(r *request, in *sdk.DecryptInput) ([]target, error) {
 		t, err := r.sourceKey(onKey, in.KeyId, in.CiphertextBlob, in.EncryptionAlgorithm, in.DryRunModifiers)
 		return []target{t.with(in.EncryptionAlgorithm, in.EncryptionContext)}, err
@@ -71,15 +71,23 @@ var decrypt = &operation[sdk.DecryptInput, sdk.DecryptOutput]{
 		if ignoresCiphertext(in.DryRunModifiers) {
 			return conclude[sdk.DecryptOutput](in.DryRun, nil)
 		}
-		plaintext, material, err := r.decrypt(&on[0], in.CiphertextBlob)
+		secret, material, err := r.decrypt(&on[0], in.CiphertextBlob)
 		if err != nil {
 			return nil, err
 		}
+		plaintext, forRecipient, err := r.deliver(secret)
+		if err != nil {
+			return nil, err
+		}
+		if r.recipient != nil {
+			material = nil
+		}
 		return conclude(in.DryRun, &sdk.DecryptOutput{
-			EncryptionAlgorithm: on[0].algorithm,
-			KeyId:               aws.String(on[0].arn),
-			KeyMaterialId:       material,
-			Plaintext:           plaintext,
+			CiphertextForRecipient: forRecipient,
+			EncryptionAlgorithm:    on[0].algorithm,
+			KeyId:                  aws.String(on[0].arn),
+			KeyMaterialId:          material,
+			Plaintext:              plaintext,
 		}, plaintext)
 	},
 }

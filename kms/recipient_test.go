@@ -103,6 +103,7 @@ func recipientOf(document []byte) *types.RecipientInfo {
 func (e *enclave) requests(t *testing.T, to *types.RecipientInfo) []any {
 	t.Helper()
 	return []any{
+		&sdk.DecryptInput{CiphertextBlob: e.plant(t, "secret", nil), Recipient: to},
 		&sdk.GenerateDataKeyInput{KeyId: &e.id, NumberOfBytes: aws.Int32(64), Recipient: to},
 		&sdk.GenerateDataKeyPairInput{KeyId: &e.id, KeyPairSpec: "ECC_NIST_P256", Recipient: to},
 		&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(24), Recipient: to},
@@ -135,6 +136,10 @@ func TestRecipients(t *testing.T) {
 		require.NotNil(t, pair.KeyMaterialId)
 		requirePair(t, "ECC_NIST_P256", open(pair.CiphertextForRecipient), pair.PublicKey)
 		require.Equal(t, decrypt(pair.PrivateKeyCiphertextBlob), open(pair.CiphertextForRecipient))
+
+		secret := do[sdk.DecryptOutput](t, e.api, &sdk.DecryptInput{CiphertextBlob: e.plant(t, "secret", nil), Recipient: to})
+		require.Equal(t, &sdk.DecryptOutput{KeyId: &e.arn, EncryptionAlgorithm: "SYMMETRIC_DEFAULT", CiphertextForRecipient: secret.CiphertextForRecipient}, secret)
+		require.Equal(t, "secret", string(open(secret.CiphertextForRecipient)))
 
 		random := do[sdk.GenerateRandomOutput](t, e.api, &sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(24), Recipient: to})
 		require.Equal(t, &sdk.GenerateRandomOutput{CiphertextForRecipient: random.CiphertextForRecipient}, random)
