@@ -34,6 +34,7 @@ var deriveSharedSecret = &operation[sdk.DeriveSharedSecretInput, sdk.DeriveShare
 	suits: func(in *sdk.DeriveSharedSecretInput, on []target) error {
 		return checkUsage("DeriveSharedSecret", on[0].key, types.KeyUsageTypeKeyAgreement, in.KeyAgreementAlgorithm)
 	},
+	dryRun: func(in *sdk.DeriveSharedSecretInput) *bool { return in.DryRun },
 	run: func(r *request, in *sdk.DeriveSharedSecretInput, on []target) (*sdk.DeriveSharedSecretOutput, error) {
 		k := on[0].key
 		key, err := r.usable(k)
@@ -47,11 +48,11 @@ var deriveSharedSecret = &operation[sdk.DeriveSharedSecretInput, sdk.DeriveShare
 		if err != nil {
 			return nil, err
 		}
-		return conclude(in.DryRun, &sdk.DeriveSharedSecretOutput{
+		return &sdk.DeriveSharedSecretOutput{
 			KeyAgreementAlgorithm: in.KeyAgreementAlgorithm,
 			KeyId:                 aws.String(k.ARN()),
 			KeyOrigin:             types.OriginType(k.Origin),
 			SharedSecret:          secret,
-		}, secret)
+		}, nil
 	},
 }

@@ -32,16 +32,17 @@ var encrypt = &operation[sdk.EncryptInput, sdk.EncryptOutput]{
 	},
 	suits:   func(_ *sdk.EncryptInput, on []target) error { return on[0].checkEncryption("Encrypt") },
 	context: func(in *sdk.EncryptInput) map[string]string { return in.EncryptionContext },
+	dryRun:  func(in *sdk.EncryptInput) *bool { return in.DryRun },
 	run: func(r *request, in *sdk.EncryptInput, on []target) (*sdk.EncryptOutput, error) {
 		b, err := r.encrypt(&on[0], in.Plaintext)
 		if err != nil {
 			return nil, err
 		}
-		return conclude(in.DryRun, &sdk.EncryptOutput{
+		return &sdk.EncryptOutput{
 			CiphertextBlob:      b,
 			EncryptionAlgorithm: on[0].algorithm,
 			KeyId:               aws.String(on[0].arn),
-		})
+		}, nil
 	},
 }
 
@@ -67,9 +68,10 @@ var decrypt = &operation[sdk.DecryptInput, sdk.DecryptOutput]{
 		return on[0].checkDecryption("Decrypt", in.DryRunModifiers)
 	},
 	context: func(in *sdk.DecryptInput) map[string]string { return in.EncryptionContext },
+	dryRun:  func(in *sdk.DecryptInput) *bool { return in.DryRun },
 	run: func(r *request, in *sdk.DecryptInput, on []target) (*sdk.DecryptOutput, error) {
 		if ignoresCiphertext(in.DryRunModifiers) {
-			return conclude[sdk.DecryptOutput](in.DryRun, nil)
+			return &sdk.DecryptOutput{}, nil // of a dry run
 		}
 		secret, material, err := r.decrypt(&on[0], in.CiphertextBlob)
 		if err != nil {
@@ -82,13 +84,13 @@ var decrypt = &operation[sdk.DecryptInput, sdk.DecryptOutput]{
 		if r.recipient != nil {
 			material = nil
 		}
-		return conclude(in.DryRun, &sdk.DecryptOutput{
+		return &sdk.DecryptOutput{
 			CiphertextForRecipient: forRecipient,
 			EncryptionAlgorithm:    on[0].algorithm,
 			KeyId:                  aws.String(on[0].arn),
 			KeyMaterialId:          material,
 			Plaintext:              plaintext,
-		}, plaintext)
+		}, nil
 	},
 }
 

@@ -57,6 +57,7 @@ var decapsulate = &operation[sdk.DecapsulateInput, sdk.DecapsulateOutput]{
 	suits: func(in *sdk.DecapsulateInput, on []target) error {
 		return checkUsage("Decapsulate", on[0].key, types.KeyUsageTypeEncapsulateDecapsulate, in.EncapsulationAlgorithm)
 	},
+	dryRun: func(in *sdk.DecapsulateInput) *bool { return in.DryRun },
 	run: func(r *request, in *sdk.DecapsulateInput, on []target) (*sdk.DecapsulateOutput, error) {
 		k := on[0].key
 		key, err := r.usable(k)
@@ -70,10 +71,10 @@ var decapsulate = &operation[sdk.DecapsulateInput, sdk.DecapsulateOutput]{
 		if err != nil {
 			return nil, err
 		}
-		return conclude(in.DryRun, &sdk.DecapsulateOutput{
+		return &sdk.DecapsulateOutput{
 			EncapsulationAlgorithm: in.EncapsulationAlgorithm,
 			KeyId:                  aws.String(k.ARN()),
 			SharedSecret:           secret,
-		}, secret)
+		}, nil
 	},
 }

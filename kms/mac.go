@@ -54,6 +54,7 @@ var verifyMac = &operation[sdk.VerifyMacInput, sdk.VerifyMacOutput]{
 	suits: func(in *sdk.VerifyMacInput, on []target) error {
 		return checkUsage("VerifyMac", on[0].key, types.KeyUsageTypeGenerateVerifyMac, in.MacAlgorithm)
 	},
+	dryRun: func(in *sdk.VerifyMacInput) *bool { return in.DryRun },
 	run: func(r *request, in *sdk.VerifyMacInput, on []target) (*sdk.VerifyMacOutput, error) {
 		k := on[0].key
 		key, err := r.usable(k)
@@ -63,11 +64,11 @@ var verifyMac = &operation[sdk.VerifyMacInput, sdk.VerifyMacOutput]{
 		if !key.VerifyMAC(string(in.MacAlgorithm), in.Message, in.Mac) {
 			return nil, &types.KMSInvalidMacException{} // AWS sends no message
 		}
-		return conclude(in.DryRun, &sdk.VerifyMacOutput{
+		return &sdk.VerifyMacOutput{
 			KeyId:        aws.String(k.ARN()),
 			MacAlgorithm: in.MacAlgorithm,
 			MacValid:     true,
-		})
+		}, nil
 	},
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/smithy-go"
 
@@ -50,7 +51,8 @@ type operation[I, O any] struct {
 	// suits answers whether the request's parameters fit the targets' keys.
 	suits func(*I, []target) error
 
-	// dryRun returns the request's DryRun member.
+	// dryRun returns the request's DryRun member. A dry run is worked out to the end, and
+	// what came of it is dropped.
 	dryRun func(*I) *bool
 
 	// context returns the encryption context for the audit record.
@@ -296,12 +298,14 @@ func (o *operation[I, O]) decide(r *request, input any) (any, error) {
 			}
 		}
 	}
-	if o.dryRun != nil {
-		if dry := o.dryRun(in); dry != nil && *dry {
-			return nil, &types.DryRunOperationException{Message: text("The request would have succeeded, but the DryRun option is set.")}
-		}
+	out, err := o.run(r, in, targets)
+	if err == nil && o.dryRun != nil && aws.ToBool(o.dryRun(in)) {
+		err = &types.DryRunOperationException{Message: text("The request would have succeeded, but the DryRun option is set.")}
 	}
-	return o.run(r, in, targets)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // resolve returns the operation's targets. An anonymous caller learns nothing of

@@ -41,9 +41,10 @@ var reEncrypt = &operation[sdk.ReEncryptInput, sdk.ReEncryptOutput]{
 		return on[1].checkEncryption("ReEncrypt")
 	},
 	context: func(in *sdk.ReEncryptInput) map[string]string { return in.SourceEncryptionContext },
+	dryRun:  func(in *sdk.ReEncryptInput) *bool { return in.DryRun },
 	run: func(r *request, in *sdk.ReEncryptInput, on []target) (*sdk.ReEncryptOutput, error) {
 		if ignoresCiphertext(in.DryRunModifiers) {
-			return conclude[sdk.ReEncryptOutput](in.DryRun, nil)
+			return &sdk.ReEncryptOutput{}, nil // of a dry run
 		}
 		source, destination := &on[0], &on[1]
 		plaintext, sourceMaterial, err := r.decrypt(source, in.CiphertextBlob)
@@ -66,6 +67,6 @@ var reEncrypt = &operation[sdk.ReEncryptInput, sdk.ReEncryptOutput]{
 		if destination.algorithm == symmetricDefault {
 			out.DestinationKeyMaterialId = aws.String(destination.key.Current().ID)
 		}
-		return conclude(in.DryRun, out)
+		return out, nil
 	},
 }

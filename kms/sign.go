@@ -26,6 +26,7 @@ var sign = &operation[sdk.SignInput, sdk.SignOutput]{
 	suits: func(in *sdk.SignInput, on []target) error {
 		return checkUsage("Sign", on[0].key, types.KeyUsageTypeSignVerify, in.SigningAlgorithm)
 	},
+	dryRun: func(in *sdk.SignInput) *bool { return in.DryRun },
 	run: func(r *request, in *sdk.SignInput, on []target) (*sdk.SignOutput, error) {
 		k := on[0].key
 		key, err := r.usable(k)
@@ -36,11 +37,11 @@ var sign = &operation[sdk.SignInput, sdk.SignOutput]{
 		if err != nil {
 			return nil, messageError(err, k, in.SigningAlgorithm, in.MessageType)
 		}
-		return conclude(in.DryRun, &sdk.SignOutput{
+		return &sdk.SignOutput{
 			KeyId:            aws.String(k.ARN()),
 			Signature:        signature,
 			SigningAlgorithm: in.SigningAlgorithm,
-		})
+		}, nil
 	},
 }
 
@@ -58,6 +59,7 @@ var verify = &operation[sdk.VerifyInput, sdk.VerifyOutput]{
 	suits: func(in *sdk.VerifyInput, on []target) error {
 		return checkUsage("Verify", on[0].key, types.KeyUsageTypeSignVerify, in.SigningAlgorithm)
 	},
+	dryRun: func(in *sdk.VerifyInput) *bool { return in.DryRun },
 	run: func(r *request, in *sdk.VerifyInput, on []target) (*sdk.VerifyOutput, error) {
 		k := on[0].key
 		key, err := r.usable(k)
@@ -71,11 +73,11 @@ var verify = &operation[sdk.VerifyInput, sdk.VerifyOutput]{
 		if !valid {
 			return nil, &types.KMSInvalidSignatureException{} // AWS sends no message
 		}
-		return conclude(in.DryRun, &sdk.VerifyOutput{
+		return &sdk.VerifyOutput{
 			KeyId:            aws.String(k.ARN()),
 			SignatureValid:   true,
 			SigningAlgorithm: in.SigningAlgorithm,
-		})
+		}, nil
 	},
 }
 

@@ -3,7 +3,6 @@ package kms
 import (
 	"slices"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/sealring/sealring/internal/keyrecord"
@@ -34,18 +33,4 @@ func checkUsage[A ~string](operation string, k *keyrecord.Key, usage types.KeyUs
 // usable returns k's current material in the form that the primitives take.
 func (r *request) usable(k *keyrecord.Key) (*keyspec.Key, error) {
 	return r.service.materials.usable(k, k.Current())
-}
-
-// conclude returns the output of a request that has been worked out to the end, and to a
-// dry run that it would have been. An operation whose cryptography can refuse a request
-// ends with it, in place of the dryRun hook: a dry run does not promise what the request
-// would not get. The secrets that a dry run does not hand out are wiped.
-func conclude[O any](dryRun *bool, out *O, secrets ...[]byte) (*O, error) {
-	if !aws.ToBool(dryRun) {
-		return out, nil
-	}
-	for _, s := range secrets {
-		clear(s)
-	}
-	return nil, &types.DryRunOperationException{Message: text("The request would have succeeded, but the DryRun option is set.")}
 }
