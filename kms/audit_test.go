@@ -90,6 +90,7 @@ func session(f *fixture, blob []byte) []any {
 		&sdk.ListRetirableGrantsInput{RetiringPrincipal: aws.String(callerOf(account).Principal)},
 		&sdk.RevokeGrantInput{KeyId: id, GrantId: f.grant(0)},
 		&sdk.RetireGrantInput{KeyId: id, GrantId: f.grant(1)},
+		&sdk.GetKeyLastUsageInput{KeyId: id},
 		&sdk.GetKeyPolicyInput{KeyId: id},
 		&sdk.ListKeyPoliciesInput{KeyId: id},
 		&sdk.PutKeyPolicyInput{KeyId: id, Policy: aws.String(openPolicy)},

@@ -26,7 +26,9 @@ func (o *operation[I, O]) authorize(r *request, in *I, targets []target) error {
 				continue
 			}
 			c.Reset()
-			r.setConditions(c, t, targets)
+			if err := r.setConditions(c, t, targets); err != nil {
+				return err
+			}
 			if o.conditions != nil {
 				o.conditions(in, c)
 			}

@@ -43,6 +43,7 @@ func permissions(f *fixture, blob []byte) []permission {
 		{&sdk.GenerateDataKeyPairInput{KeyId: &f.arn, KeyPairSpec: "ECC_NIST_P256"}, "kms:GenerateDataKeyPair", f.arn},
 		{&sdk.GenerateDataKeyPairWithoutPlaintextInput{KeyId: &f.arn, KeyPairSpec: "ECC_NIST_P256"}, "kms:GenerateDataKeyPairWithoutPlaintext", f.arn},
 		{&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(8)}, "kms:GenerateRandom", "*"},
+		{&sdk.GetKeyLastUsageInput{KeyId: &f.arn}, "kms:GetKeyLastUsage", f.arn},
 		{&sdk.GetKeyPolicyInput{KeyId: &f.arn}, "kms:GetKeyPolicy", f.arn},
 		{&sdk.ListAliasesInput{}, "kms:ListAliases", "*"},
 		{&sdk.ListGrantsInput{KeyId: &f.arn}, "kms:ListGrants", f.arn},

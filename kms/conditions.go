@@ -15,7 +15,7 @@ import (
 // setConditions sets the condition keys of a request that follow from who makes it and
 // from what is known of the target. What the request's own parameters give is added by
 // the operation.
-func (r *request) setConditions(c *policy.Context, t *target, targets []target) {
+func (r *request) setConditions(c *policy.Context, t *target, targets []target) error {
 	c.SetString(policy.AWSRequestedRegion, r.caller.Region)
 	c.SetTime(policy.AWSCurrentTime, r.now)
 	c.SetTime(policy.AWSEpochTime, r.now)
@@ -51,7 +51,7 @@ func (r *request) setConditions(c *policy.Context, t *target, targets []target) 
 		grantConditions(c, t.grant, r.op == createGrant)
 	}
 	if t.key == nil {
-		return
+		return nil
 	}
 	setKeySpec(c, t.key)
 	c.SetStrings(policy.KMSResourceAliases, t.key.Aliases)
@@ -67,6 +67,14 @@ func (r *request) setConditions(c *policy.Context, t *target, targets []target) 
 	if t.role == onSource || t.role == onDestination {
 		c.SetBool(policy.KMSReEncryptOnSameKey, targets[0].arn == targets[1].arn)
 	}
+	if r.op == disableKey || r.op == scheduleKeyDeletion {
+		days, err := r.idleDays(t.key)
+		if err != nil {
+			return err
+		}
+		c.SetInt(policy.KMSTrailingDaysWithoutKeyUsage, days)
+	}
+	return nil
 }
 
 // setService sets the keys that describe a service that makes the request, for itself or

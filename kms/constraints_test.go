@@ -54,6 +54,7 @@ func TestRequiredMembers(t *testing.T) {
 		{&sdk.CreateAliasInput{AliasName: name}, one(null("targetKeyId"))},
 		{&sdk.CreateGrantInput{Operations: []types.GrantOperation{}, GranteePrincipal: &bob}, one(null("keyId"))},
 		{&sdk.CreateGrantInput{KeyId: id, GranteePrincipal: &bob}, one(null("operations"))},
+		{&sdk.GetKeyLastUsageInput{}, one(null("keyId"))},
 		{&sdk.GetKeyPolicyInput{}, one(null("keyId"))},
 		{&sdk.ListGrantsInput{}, one(null("keyId"))},
 		{&sdk.ListKeyPoliciesInput{}, one(null("keyId"))},

@@ -97,6 +97,7 @@ type request struct {
 
 	constraints constraints
 	resources   [2]string // room for those of the event
+	targets     []target  // of the attempt
 	out         any       // what the attempt came to
 	err         error
 	inquiry     inquiry         // what the attempts had to ask
@@ -148,11 +149,13 @@ func (r *request) serve(ctx context.Context, in any) (any, error) {
 		if err := r.record(ctx, nil); err != nil {
 			return nil, fault(ctx, err)
 		}
+		r.noteUsage()
 		return out, nil
 	}
 	err = r.applyBesideOthers(ctx)
 	switch {
 	case err == nil:
+		r.noteUsage()
 		return out, nil
 	case errors.Is(err, store.ErrConflict):
 		return r.again(ctx, in)
@@ -198,6 +201,7 @@ func (r *request) again(ctx context.Context, in any) (any, error) {
 			return nil, r.refuse(ctx, err)
 		}
 		if err = r.apply(ctx); err == nil {
+			r.noteUsage()
 			return out, nil
 		}
 		if !errors.Is(err, store.ErrConflict) {
@@ -273,6 +277,7 @@ func (o *operation[I, O]) decide(r *request, input any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.targets = targets
 	for _, t := range targets {
 		if t.arn != "*" {
 			r.event.Resources = append(r.event.Resources, t.arn)

@@ -76,7 +76,8 @@ type Service struct {
 	}
 	admit func(ctx context.Context, operation string, c identity.Caller) error
 
-	gate commitGate
+	gate  commitGate
+	usage usageLog
 }
 
 // New returns a service. It reads the store's seal, or writes it if the store is
@@ -91,6 +92,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if s.store, err = openStore(ctx, c.Store, c.RootKey); err != nil {
 		return nil, err
 	}
+	s.usage.flushed.Store(s.now().UnixNano())
 	return s, nil
 }
 
@@ -119,8 +121,12 @@ func openStore(ctx context.Context, s store.Store, root keyring.Keyring) (store.
 	return store.Seal(ctx, s, root)
 }
 
-// Close closes the service's store. Requests fail afterwards.
-func (s *Service) Close() error { return s.store.Close() }
+// Close stores when keys were last used, as far as it is not stored yet, and closes the
+// service's store. Requests fail afterwards.
+func (s *Service) Close() error {
+	_ = s.usage.close(s.store) // as good as can be; the store's own error is the one that counts
+	return s.store.Close()
+}
 
 // Client returns a client whose requests are made by c: direct calls, nothing in
 // between. It costs nothing to make.

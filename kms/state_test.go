@@ -140,6 +140,10 @@ var stateTable = map[string]stateRow{
 		func(*stateFixture) any { return &sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(8)} },
 		yes, yes, yes, allTheSame,
 	},
+	"GetKeyLastUsage": {
+		func(f *stateFixture) any { return &sdk.GetKeyLastUsageInput{KeyId: &f.id} },
+		yes, yes, yes, noSuchKey,
+	},
 	"GetKeyPolicy": {
 		func(f *stateFixture) any { return &sdk.GetKeyPolicyInput{KeyId: &f.id} },
 		yes, yes, yes, noSuchKey,
