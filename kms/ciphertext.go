@@ -31,14 +31,29 @@ import (
 // nonce of zeros. Everything in front of the ciphertext and the framed encryption
 // context are associated data. The Region is no part of it: copies of a
 // multi-Region key read each other's blobs.
+//
+// The blob of a key in an external key store has such a blob inside, which the proxy of
+// the store has encrypted:
+//
+//	offset  bytes  meaning
+//	     0      5  01 02 02 00 78
+//	     5      1  format version, 2
+//	     6     12  account id, ASCII
+//	    18     36  key id, ASCII
+//	    54      n  what package xks has made of the proxy's answer
+//
+// The associated data of that is the SHA-256 hash of everything in front of it and the
+// framed encryption context, which could be too long for a proxy.
 const (
-	blobMagic   = "\x01\x02\x02\x00\x78"
-	blobVersion = 1
-	accountLen  = 12
-	keyIDLen    = 36
-	saltLen     = 16
-	blobHeader  = len(blobMagic) + 1 + accountLen + keyIDLen + sha256.Size + saltLen
-	blobTag     = 16
+	blobMagic    = "\x01\x02\x02\x00\x78"
+	blobVersion  = 1
+	outerVersion = 2
+	accountLen   = 12
+	keyIDLen     = 36
+	saltLen      = 16
+	blobHeader   = len(blobMagic) + 1 + accountLen + keyIDLen + sha256.Size + saltLen
+	blobTag      = 16
+	outerLen     = len(blobMagic) + 1 + accountLen + keyIDLen
 
 	maxPlaintext  = 4096 // of Encrypt, bytes
 	maxCiphertext = 6144 // of Decrypt, bytes
@@ -55,30 +70,33 @@ var (
 type blob struct {
 	account, keyID string
 
-	header     []byte // bytes 0 to 102
+	header     []byte // bytes 0 to 102, or 54
 	material   []byte // its id, not in hexadecimal digits
 	salt       []byte
 	ciphertext []byte // with the tag
+
+	outer []byte // in place of the last three: what the proxy is to decrypt
 }
 
 // parseBlob splits b. It reports false if b is no blob of a symmetric key; nothing
 // is authenticated yet.
 func parseBlob(b []byte) (blob, bool) {
-	if len(b) < blobHeader+blobTag || string(b[:5]) != blobMagic || b[5] != blobVersion {
+	if len(b) <= outerLen || string(b[:5]) != blobMagic {
 		return blob{}, false
 	}
-	p := blob{
-		account:    string(b[6:18]),
-		keyID:      string(b[18:54]),
-		header:     b[:blobHeader],
-		material:   b[54:86],
-		salt:       b[86:blobHeader],
-		ciphertext: b[blobHeader:],
+	p := blob{account: string(b[6:18]), keyID: string(b[18:outerLen])}
+	switch {
+	case b[5] == blobVersion && len(b) >= blobHeader+blobTag:
+		p.header, p.material, p.salt, p.ciphertext = b[:blobHeader], b[outerLen:86], b[86:blobHeader], b[blobHeader:]
+	case b[5] == outerVersion:
+		p.header, p.outer = b[:outerLen], b[outerLen:]
+	default:
+		return blob{}, false
 	}
 	return p, arn.IsAccount(p.account) && isKeyID(p.keyID)
 }
 
-// seal encrypts plaintext under k's current material.
+// seal encrypts plaintext under k's current material, without a proxy.
 func seal(k *keyrecord.Key, plaintext []byte, context map[string]string) ([]byte, error) {
 	m := k.Current()
 	id, err := hex.DecodeString(m.ID)
@@ -86,11 +104,7 @@ func seal(k *keyrecord.Key, plaintext []byte, context map[string]string) ([]byte
 		return nil, err
 	}
 	b := make([]byte, 0, blobHeader+len(plaintext)+blobTag)
-	b = append(b, blobMagic...)
-	b = append(b, blobVersion)
-	b = append(b, k.Account...)
-	b = append(b, k.ID...)
-	b = append(b, id...)
+	b = append(appendBlobStart(b, blobVersion, k), id...)
 	salt := b[len(b) : len(b)+saltLen]
 	rand.Read(salt)
 	b = b[:blobHeader]
@@ -100,6 +114,25 @@ func seal(k *keyrecord.Key, plaintext []byte, context map[string]string) ([]byte
 		return nil, err
 	}
 	return aead.Seal(b, blobNonce, plaintext, blobAAD(b, context)), nil
+}
+
+// appendBlobStart appends what all blobs of k start with.
+func appendBlobStart(b []byte, version byte, k *keyrecord.Key) []byte {
+	b = append(b, blobMagic...)
+	b = append(b, version)
+	b = append(b, k.Account...)
+	return append(b, k.ID...)
+}
+
+// outerHeader returns what is in front of the proxy's part in a blob of k.
+func outerHeader(k *keyrecord.Key) []byte {
+	return appendBlobStart(make([]byte, 0, outerLen), outerVersion, k)
+}
+
+// outerAAD returns the associated data of the proxy's part.
+func outerAAD(header []byte, context map[string]string) []byte {
+	sum := sha256.Sum256(blobAAD(header, context))
+	return sum[:]
 }
 
 // materialOf returns the material of k that sealed the blob, nil if k has none such.

@@ -1,8 +1,6 @@
 package kms
 
 import (
-	"crypto/rand"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
@@ -33,7 +31,7 @@ var generateDataKey = &operation[sdk.GenerateDataKeyInput, sdk.GenerateDataKeyOu
 	context: func(in *sdk.GenerateDataKeyInput) map[string]string { return in.EncryptionContext },
 	run: func(r *request, in *sdk.GenerateDataKeyInput, on []target) (*sdk.GenerateDataKeyOutput, error) {
 		k := on[0].key
-		plaintext, b, err := newDataKey(k, in.NumberOfBytes, in.KeySpec, in.EncryptionContext)
+		plaintext, b, err := r.newDataKey(k, in.NumberOfBytes, in.KeySpec, in.EncryptionContext)
 		if err != nil {
 			return nil, err
 		}
@@ -64,9 +62,9 @@ var generateDataKeyWithoutPlaintext = &operation[sdk.GenerateDataKeyWithoutPlain
 	},
 	dryRun:  func(in *sdk.GenerateDataKeyWithoutPlaintextInput) *bool { return in.DryRun },
 	context: func(in *sdk.GenerateDataKeyWithoutPlaintextInput) map[string]string { return in.EncryptionContext },
-	run: func(_ *request, in *sdk.GenerateDataKeyWithoutPlaintextInput, on []target) (*sdk.GenerateDataKeyWithoutPlaintextOutput, error) {
+	run: func(r *request, in *sdk.GenerateDataKeyWithoutPlaintextInput, on []target) (*sdk.GenerateDataKeyWithoutPlaintextOutput, error) {
 		k := on[0].key
-		plaintext, b, err := newDataKey(k, in.NumberOfBytes, in.KeySpec, in.EncryptionContext)
+		plaintext, b, err := r.newDataKey(k, in.NumberOfBytes, in.KeySpec, in.EncryptionContext)
 		clear(plaintext)
 		if err != nil {
 			return nil, err
@@ -103,7 +101,7 @@ func wrapsDataKeys(operation string, k *keyrecord.Key) error {
 
 // newDataKey returns a data key of n bytes, or of the spec's length if n is nil,
 // and its encryption under k.
-func newDataKey(k *keyrecord.Key, n *int32, spec types.DataKeySpec, context map[string]string) (plaintext, b []byte, err error) {
+func (r *request) newDataKey(k *keyrecord.Key, n *int32, spec types.DataKeySpec, context map[string]string) (plaintext, b []byte, err error) {
 	size := int32(32)
 	switch {
 	case n != nil:
@@ -111,8 +109,7 @@ func newDataKey(k *keyrecord.Key, n *int32, spec types.DataKeySpec, context map[
 	case spec == types.DataKeySpecAes128:
 		size = 16
 	}
-	plaintext = make([]byte, size)
-	rand.Read(plaintext)
-	b, err = seal(k, plaintext, context)
+	plaintext = r.random(k, int(size))
+	b, err = r.seal(k, plaintext, context)
 	return plaintext, b, err
 }

@@ -128,7 +128,7 @@ func (t *target) checkDecryption(operation string, modifiers []types.DryRunModif
 // encrypt encrypts for a target whose key suits.
 func (r *request) encrypt(t *target, plaintext []byte) ([]byte, error) {
 	if t.algorithm == symmetricDefault {
-		return seal(t.key, plaintext, t.context)
+		return r.seal(t.key, plaintext, t.context)
 	}
 	key, err := r.usable(t.key)
 	if err != nil {
@@ -145,7 +145,7 @@ func (r *request) encrypt(t *target, plaintext []byte) ([]byte, error) {
 // the key is symmetric: others have but one.
 func (r *request) decrypt(t *target, ciphertext []byte) (plaintext []byte, material *string, err error) {
 	if t.algorithm == symmetricDefault {
-		return openBlob(t.key, ciphertext, t.context)
+		return r.openBlob(t.key, ciphertext, t.context)
 	}
 	key, err := r.usable(t.key)
 	if err != nil {
@@ -159,10 +159,13 @@ func (r *request) decrypt(t *target, ciphertext []byte) (plaintext []byte, mater
 }
 
 // openBlob decrypts a blob of k, and returns the id of its material.
-func openBlob(k *keyrecord.Key, b []byte, context map[string]string) ([]byte, *string, error) {
+func (r *request) openBlob(k *keyrecord.Key, b []byte, context map[string]string) ([]byte, *string, error) {
 	p, ok := parseBlob(b)
-	if !ok || k.Spec != keyrecord.SpecSymmetric {
+	switch outside := k.XksKey != ""; {
+	case !ok || k.Spec != keyrecord.SpecSymmetric || outside != (p.outer != nil):
 		return nil, nil, invalidCiphertext()
+	case outside:
+		return r.openOutside(k, p, context)
 	}
 	plaintext, m, ok := p.open(k, context)
 	if !ok {

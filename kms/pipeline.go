@@ -238,6 +238,7 @@ func (r *request) decide(ctx context.Context, in any) (any, error) {
 
 // attempt is decide until there is something to ask: then the error is errAsked.
 func (r *request) attempt(ctx context.Context, in any) (any, error) {
+	r.out, r.err = nil, nil // a View that fails has no attempt
 	viewErr := r.service.store.View(ctx, func(tx store.Tx) error {
 		r.draft = store.NewDraft(tx)
 		r.event.Resources = r.resources[:0]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/sealring/sealring/audit"
@@ -52,6 +53,24 @@ type Config struct {
 		Verify(document []byte) (*nitro.Document, error)
 	}
 
+	// XKS carries the requests to the proxies of external key stores, such as an
+	// http.Transport whose certificates and addresses are those of the caller's choice.
+	// nil means that no proxy can be reached: nothing leaves the process unless it is
+	// told how. Redirects are not followed. No transaction of the store waits for a proxy.
+	XKS http.RoundTripper
+
+	// XKSTimeout is how long a proxy is waited for. Zero means 250 ms, as AWS does.
+	XKSTimeout time.Duration
+
+	// CloudHSM describes the AWS CloudHSM clusters that there are, by their ids. nil means
+	// that there is none. See [CloudHSMCluster] for what they are good for. Like
+	// VPCEndpointService it is called from many goroutines.
+	CloudHSM func(clusterID string) (CloudHSMCluster, bool)
+
+	// VPCEndpointService describes the VPC endpoint services through which proxies are
+	// reached that have no public endpoint, by their names. nil means that there is none.
+	VPCEndpointService func(name string) (VPCEndpointService, bool)
+
 	// Admit, if it is not nil, is asked before each request is looked at. An error
 	// is the request's answer: for rate limits, and for faults injected by tests.
 	// It is called from many goroutines and may wait, but not beyond ctx.
@@ -70,6 +89,10 @@ type Service struct {
 	keys       keyCache
 	materials  materialCache
 	settling   time.Duration
+	xks        http.RoundTripper // may be nil
+	xksTimeout time.Duration
+	cloudHSM   func(string) (CloudHSMCluster, bool)    // may be nil
+	vpcService func(string) (VPCEndpointService, bool) // may be nil
 
 	attestation interface {
 		Verify(document []byte) (*nitro.Document, error)
@@ -85,6 +108,7 @@ type Service struct {
 // refused.
 func New(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{audit: c.Audit, now: c.Now, admit: c.Admit, identities: c.Identities, settling: c.Settling, attestation: c.Attestation, gate: newCommitGate()}
+	s.xks, s.xksTimeout, s.cloudHSM, s.vpcService = c.XKS, c.XKSTimeout, c.CloudHSM, c.VPCEndpointService
 	if s.now == nil {
 		s.now = time.Now
 	}

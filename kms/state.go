@@ -89,6 +89,8 @@ func checkState(operation string, t *target) error {
 		return invalidState("%s is not pending deletion.", arn)
 	case t.state == types.KeyStateDisabled:
 		return &types.DisabledException{Message: text("%s is disabled.", arn)}
+	case t.state == types.KeyStateUnavailable && t.key.XksKey != "":
+		return invalidState(notConnected)
 	}
 	return invalidState("%s is %s.", arn, phrase(t.state))
 }
