@@ -176,7 +176,14 @@ func (r *request) grantsFor(k *keyrecord.Key) ([]*policy.Grant, error) {
 	if k.Grants == 0 {
 		return nil, nil
 	}
-	var grants []*policy.Grant
+	of := grantsOf{key: k.ARN(), principal: r.caller.Principal, service: r.caller.Service}
+	if s := r.caller.Session; s != nil {
+		of.role = s.Role
+	}
+	grants, ok := r.service.grants.get(of, k)
+	if ok {
+		return grants, nil
+	}
 	for _, p := range r.grantees() {
 		prefix := keyrecord.GranteePrefix(k.Account, k.Region, k.ID, p)
 		for e, err := range r.draft.Scan(prefix, prefix) {
@@ -197,6 +204,7 @@ func (r *request) grantsFor(k *keyrecord.Key) ([]*policy.Grant, error) {
 			grants = append(grants, compiled)
 		}
 	}
+	r.service.grants.put(of, k, grants)
 	return grants, nil
 }
 

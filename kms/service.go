@@ -87,6 +87,7 @@ type Service struct {
 	identities identity.Source // may be nil
 	policies   policyCache
 	keys       keyCache
+	grants     grantCache
 	materials  materialCache
 	settling   time.Duration
 	xks        http.RoundTripper // may be nil
