@@ -223,7 +223,7 @@ func TestOperationsBetweenAccounts(t *testing.T) {
 	capable := map[string]bool{
 		"CreateGrant": true, "Decrypt": true, "DescribeKey": true, "Encrypt": true, "GenerateDataKey": true, "GenerateDataKeyWithoutPlaintext": true,
 		"GenerateDataKeyPair": true, "GenerateDataKeyPairWithoutPlaintext": true,
-		"ListGrants": true, "ReEncrypt": true, "RetireGrant": true, "RevokeGrant": true,
+		"GetKeyRotationStatus": true, "ListGrants": true, "ReEncrypt": true, "RetireGrant": true, "RevokeGrant": true,
 		"Decapsulate": true, "DeriveSharedSecret": true, "Encapsulate": true, "GenerateMac": true, "GetPublicKey": true,
 		"Sign": true, "Verify": true, "VerifyMac": true,
 	}

@@ -49,6 +49,9 @@ type fixture struct {
 
 	grants []string // ids of two grants on the key, once plantGrants has made them
 	keys   *keySet  // keys of other usages, once plantKeys has made them
+
+	external  string                      // ARN of a key for imported material, once plantImport has made it
+	importing *sdk.ImportKeyMaterialInput // a request that imports some
 }
 
 func newFixture(t *testing.T, viaSDK bool, configure ...func(*kms.Config)) *fixture {

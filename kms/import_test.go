@@ -1,5 +1,7 @@
 package kms_test
 
+//lint:file-ignore SA1019 The deprecated member is part of the API and is answered.
+
 import (
 	"bytes"
 	"crypto/x509"

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sealring/sealring/internal/keyrecord"
 	"github.com/sealring/sealring/kms"
 	"github.com/sealring/sealring/kms/kmstest"
 )
@@ -87,6 +88,12 @@ func TestKeysWithoutRotation(t *testing.T) {
 		return answer{unsupported, arn + " origin is " + origin + " which is not valid for this operation."}
 	}
 	eachRig(t, 0, func(t *testing.T, r *rig) {
+		stored := &keyrecord.Key{
+			Account: account, Region: region, ID: faultOther, Enabled: true, KeyStore: "cks-1234567890abcdef0",
+			Spec: keyrecord.SpecSymmetric, Usage: "ENCRYPT_DECRYPT", Origin: "AWS_CLOUDHSM",
+			Materials: []keyrecord.Material{keyrecord.NewMaterial(faultOther, make([]byte, 32), kmstest.Start)},
+		}
+		r.plantRecord(t, stored)
 		r.create(t, &sdk.CreateKeyInput{MultiRegion: aws.Bool(true)})
 		replica := r.replicate(t, otherRegion)
 		created := func(in *sdk.CreateKeyInput) string {
@@ -108,6 +115,10 @@ func TestKeysWithoutRotation(t *testing.T) {
 			{
 				external, origin(external, "EXTERNAL"), origin(external, "EXTERNAL"),
 				answer{"KMSInvalidStateException", external + " is pending import."}, yes,
+			},
+			{
+				stored.ARN(), origin(stored.ARN(), "AWS_CLOUDHSM"), origin(stored.ARN(), "AWS_CLOUDHSM"),
+				origin(stored.ARN(), "AWS_CLOUDHSM"), origin(stored.ARN(), "AWS_CLOUDHSM"),
 			},
 			{
 				replica, answer{unsupported, replica + " is not a multi-region primary key."}, yes,

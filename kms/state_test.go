@@ -20,6 +20,7 @@ var (
 	disabled   = answer{"DisabledException", " is disabled."}
 	pending    = answer{"KMSInvalidStateException", " is pending deletion."}
 	notPending = answer{"KMSInvalidStateException", " is not pending deletion."}
+	madeByKMS  = answer{"UnsupportedOperationException", " origin is AWS_KMS which is not valid for this operation."}
 )
 
 // stateRow is a row of the table "Key states of AWS KMS keys" in the Developer
@@ -85,6 +86,42 @@ var stateTable = map[string]stateRow{
 	"DeleteAlias": {
 		func(*stateFixture) any { return &sdk.DeleteAliasInput{AliasName: aws.String(stateAlias)} },
 		yes, yes, yes, noSuchAlias,
+	},
+	"DeleteImportedKeyMaterial": {
+		func(f *stateFixture) any { return &sdk.DeleteImportedKeyMaterialInput{KeyId: &f.id} },
+		madeByKMS, madeByKMS, madeByKMS, noSuchKey,
+	},
+	"GetParametersForImport": {
+		func(f *stateFixture) any {
+			return &sdk.GetParametersForImportInput{KeyId: &f.id, WrappingAlgorithm: oaep256, WrappingKeySpec: rsa2048}
+		},
+		madeByKMS, madeByKMS, madeByKMS, noSuchKey,
+	},
+	"ImportKeyMaterial": {
+		func(f *stateFixture) any {
+			return &sdk.ImportKeyMaterialInput{KeyId: &f.id, ImportToken: []byte("x"), EncryptedKeyMaterial: []byte("x"), ExpirationModel: noExpiry}
+		},
+		madeByKMS, madeByKMS, madeByKMS, noSuchKey,
+	},
+	"DisableKeyRotation": {
+		func(f *stateFixture) any { return &sdk.DisableKeyRotationInput{KeyId: &f.id} },
+		yes, disabled, pending, noSuchKey,
+	},
+	"EnableKeyRotation": {
+		func(f *stateFixture) any { return &sdk.EnableKeyRotationInput{KeyId: &f.id} },
+		yes, disabled, pending, noSuchKey,
+	},
+	"GetKeyRotationStatus": {
+		func(f *stateFixture) any { return &sdk.GetKeyRotationStatusInput{KeyId: &f.id} },
+		yes, yes, yes, noSuchKey,
+	},
+	"ListKeyRotations": {
+		func(f *stateFixture) any { return &sdk.ListKeyRotationsInput{KeyId: &f.id} },
+		yes, yes, yes, noSuchKey,
+	},
+	"RotateKeyOnDemand": {
+		func(f *stateFixture) any { return &sdk.RotateKeyOnDemandInput{KeyId: &f.id} },
+		yes, disabled, pending, noSuchKey,
 	},
 	"DescribeKey": {
 		func(f *stateFixture) any { return &sdk.DescribeKeyInput{KeyId: &f.id} },
