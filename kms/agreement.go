@@ -22,9 +22,9 @@ var deriveSharedSecret = &operation[sdk.DeriveSharedSecretInput, sdk.DeriveShare
 		required(c, "keyAgreementAlgorithm", in.KeyAgreementAlgorithm, in.KeyAgreementAlgorithm.Values())
 		c.blob("publicKey", in.PublicKey, 1, maxPeerKey)
 		c.grantTokens(in.GrantTokens)
-		c.refuse("Recipient", in.Recipient != nil)
 	},
-	tokens: func(in *sdk.DeriveSharedSecretInput) []string { return in.GrantTokens },
+	recipient: func(in *sdk.DeriveSharedSecretInput) *types.RecipientInfo { return in.Recipient },
+	tokens:    func(in *sdk.DeriveSharedSecretInput) []string { return in.GrantTokens },
 	conditions: func(in *sdk.DeriveSharedSecretInput, c *policy.Context) {
 		c.SetString(policy.KMSKeyAgreementAlgorithm, string(in.KeyAgreementAlgorithm))
 	},
@@ -48,11 +48,13 @@ var deriveSharedSecret = &operation[sdk.DeriveSharedSecretInput, sdk.DeriveShare
 		if err != nil {
 			return nil, err
 		}
+		secret, forRecipient, err := r.deliver(secret)
 		return &sdk.DeriveSharedSecretOutput{
-			KeyAgreementAlgorithm: in.KeyAgreementAlgorithm,
-			KeyId:                 aws.String(k.ARN()),
-			KeyOrigin:             types.OriginType(k.Origin),
-			SharedSecret:          secret,
-		}, nil
+			CiphertextForRecipient: forRecipient,
+			KeyAgreementAlgorithm:  in.KeyAgreementAlgorithm,
+			KeyId:                  aws.String(k.ARN()),
+			KeyOrigin:              types.OriginType(k.Origin),
+			SharedSecret:           secret,
+		}, err
 	},
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/stretchr/testify/require"
 )
 
@@ -122,15 +121,5 @@ func TestEnumsOfKeyOperations(t *testing.T) {
 			require.Equal(t, "ValidationException", codeOf(err))
 			require.ErrorContains(t, err, one("Value 'INVALID' at '"+test.path+"' failed to satisfy constraint: Member must satisfy enum value set: ["+test.set))
 		}
-	})
-}
-
-// TestRecipientOfSharedSecrets is refused, not ignored.
-func TestRecipientOfSharedSecrets(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, f *fixture) {
-		f.plantKeys(t)
-		refused(t, f.api, &sdk.DeriveSharedSecretInput{KeyId: &f.keys.agreement, KeyAgreementAlgorithm: "ECDH", PublicKey: f.keys.peer, Recipient: &types.RecipientInfo{}},
-			"UnsupportedOperationException", "Recipient is not supported.")
 	})
 }

@@ -71,6 +71,7 @@ func eachEnclave(t *testing.T, test func(t *testing.T, e *enclave)) {
 			e.arn = e.Seed(kmstest.Key{Alias: "alias/app"})
 			e.id = idOf(e.arn)
 			e.api = e.as(e.Root())
+			e.plantKeys(t)
 			test(t, e)
 		})
 	}
@@ -104,6 +105,7 @@ func (e *enclave) requests(t *testing.T, to *types.RecipientInfo) []any {
 	t.Helper()
 	return []any{
 		&sdk.DecryptInput{CiphertextBlob: e.plant(t, "secret", nil), Recipient: to},
+		&sdk.DeriveSharedSecretInput{KeyId: &e.keys.agreement, KeyAgreementAlgorithm: "ECDH", PublicKey: e.keys.peer, Recipient: to},
 		&sdk.GenerateDataKeyInput{KeyId: &e.id, NumberOfBytes: aws.Int32(64), Recipient: to},
 		&sdk.GenerateDataKeyPairInput{KeyId: &e.id, KeyPairSpec: "ECC_NIST_P256", Recipient: to},
 		&sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(24), Recipient: to},
@@ -140,6 +142,15 @@ func TestRecipients(t *testing.T) {
 		secret := do[sdk.DecryptOutput](t, e.api, &sdk.DecryptInput{CiphertextBlob: e.plant(t, "secret", nil), Recipient: to})
 		require.Equal(t, &sdk.DecryptOutput{KeyId: &e.arn, EncryptionAlgorithm: "SYMMETRIC_DEFAULT", CiphertextForRecipient: secret.CiphertextForRecipient}, secret)
 		require.Equal(t, "secret", string(open(secret.CiphertextForRecipient)))
+
+		in := sdk.DeriveSharedSecretInput{KeyId: &e.keys.agreement, KeyAgreementAlgorithm: "ECDH", PublicKey: e.keys.peer}
+		agreed := do[sdk.DeriveSharedSecretOutput](t, e.api, &in).SharedSecret
+		in.Recipient = to
+		shared := do[sdk.DeriveSharedSecretOutput](t, e.api, &in)
+		require.Equal(t, &sdk.DeriveSharedSecretOutput{
+			KeyId: &e.keys.agreement, KeyAgreementAlgorithm: "ECDH", KeyOrigin: "AWS_KMS", CiphertextForRecipient: shared.CiphertextForRecipient,
+		}, shared)
+		require.Equal(t, agreed, open(shared.CiphertextForRecipient))
 
 		random := do[sdk.GenerateRandomOutput](t, e.api, &sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(24), Recipient: to})
 		require.Equal(t, &sdk.GenerateRandomOutput{CiphertextForRecipient: random.CiphertextForRecipient}, random)
@@ -241,6 +252,7 @@ func TestRecipientsNeedAVerifier(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, f *fixture) {
 		e := &enclave{fixture: f}
+		e.plantKeys(t)
 		for _, in := range e.requests(t, recipientOf([]byte("x"))) {
 			refused(t, f.api, in, "ValidationException", "Recipient cannot be used: this service verifies no attestation documents.")
 		}
@@ -271,7 +283,9 @@ func TestRecipientConditions(t *testing.T) {
 			t.Parallel()
 			eachEnclave(t, func(t *testing.T, e *enclave) {
 				policy := document(statement("Allow", account, "kms:*"), statement("Allow", alice.Principal, "kms:*", when(condition)))
-				succeeds(t, e.api, &sdk.PutKeyPolicyInput{KeyId: &e.id, Policy: &policy})
+				for _, key := range []*string{&e.id, &e.keys.agreement} {
+					succeeds(t, e.api, &sdk.PutKeyPolicyInput{KeyId: key, Policy: &policy})
+				}
 				ask := func(pcrs map[int][]byte) (codes []string) {
 					for _, in := range e.requests(t, e.attest(t, nitro.Document{PCRs: pcrs})) {
 						if reflect.ValueOf(in).Elem().FieldByName("KeyId").IsValid() {
