@@ -90,13 +90,10 @@ func (c *constraints) dataKey(id *string, n *int32, spec types.DataKeySpec, cont
 // wrapsDataKeys refuses a key that cannot encrypt data keys: one for another use, and
 // an asymmetric one.
 func wrapsDataKeys(operation string, k *keyrecord.Key) error {
-	switch {
-	case k.Usage != string(types.KeyUsageTypeEncryptDecrypt):
-		return &types.InvalidKeyUsageException{Message: text("%s key usage is %s which is not valid for %s.", k.ARN(), k.Usage, operation)}
-	case k.Spec != keyrecord.SpecSymmetric:
+	if k.Usage == string(types.KeyUsageTypeEncryptDecrypt) && k.Spec != keyrecord.SpecSymmetric {
 		return &types.InvalidKeyUsageException{Message: text("You cannot generate a data key with an asymmetric CMK")}
 	}
-	return nil
+	return checkUsage(operation, k, types.KeyUsageTypeEncryptDecrypt, symmetricDefault)
 }
 
 // newDataKey returns a data key of n bytes, or of the spec's length if n is nil,

@@ -127,7 +127,7 @@ func TestRefusedDataKeyPairs(t *testing.T) {
 		for _, in := range pairInputs(unknownID, "ECC_NIST_P256", nil) {
 			refused(t, f.api, in, "NotFoundException", "Key '"+keyrecord.KeyARN(region, account, unknownID)+"' does not exist")
 		}
-		for _, in := range pairInputs(f.id, "RSA_4096", aws.Bool(true)) {
+		for _, in := range pairInputs(f.id, "ECC_NIST_P256", aws.Bool(true)) {
 			refused(t, f.api, in, "DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
 		}
 	})

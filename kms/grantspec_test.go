@@ -9,8 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sealring/sealring/identity"
 	"github.com/sealring/sealring/internal/keyrecord"
 	"github.com/sealring/sealring/internal/keyspec"
+	"github.com/sealring/sealring/kms"
 )
 
 // TestGrantsSuitTheirKey asks for every operation on a key of every spec and usage.
@@ -45,6 +47,33 @@ func TestGrantsSuitTheirKey(t *testing.T) {
 						"The grant operation "+string(o)+" is not valid for a key with key spec "+spec.Name()+" and key usage "+usage+".")
 				}
 			}
+		}
+	})
+}
+
+// TestGrantsOnEveryKindOfKey has a user and a service do what they were granted, on keys
+// of every usage.
+func TestGrantsOnEveryKindOfKey(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, f *fixture) {
+		f.plantKeys(t)
+		as := func(c identity.Caller) kms.API {
+			if f.viaSDK {
+				return f.Service().SDK(c)
+			}
+			return f.Client(c)
+		}
+		s3, elsewhere := serviceCaller(t, s3Name, bucket), serviceCaller(t, s3Name, others)
+		for _, p := range aboutKeys(f) {
+			operation := types.GrantOperation(nameOf(p.in))
+			denied(t, as(alice), alice, p.in, p.action, p.resource, noPolicy("identity-based policy", p.action))
+			id, _ := grantFor(t, f.api, p.resource, alice.Principal, nil, operation)
+			succeeds(t, as(alice), p.in)
+			succeeds(t, f.api, &sdk.RevokeGrantInput{KeyId: &p.resource, GrantId: &id})
+			denied(t, as(alice), alice, p.in, p.action, p.resource, noPolicy("identity-based policy", p.action))
+			grantFor(t, f.api, p.resource, "", forBucket, operation)
+			succeeds(t, as(s3), p.in)
+			denied(t, as(elsewhere), elsewhere, p.in, p.action, p.resource, deniedToService(p.action))
 		}
 	})
 }

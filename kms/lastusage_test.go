@@ -64,6 +64,20 @@ func TestLastUsage(t *testing.T) {
 			require.Equal(t, nameOf(in), string(lastUse(t, f.api, f.arn).Operation))
 		}
 		require.Equal(t, &types.KeyLastUsageData{}, lastUse(t, f.api, fresh))
+		f.plantKeys(t)
+		f.Advance(time.Second)
+		for _, p := range aboutKeys(f) {
+			if _, ok := p.in.(*sdk.GetPublicKeyInput); ok {
+				before := lastUse(t, f.api, p.resource)
+				succeeds(t, f.api, p.in)
+				require.Equal(t, before, lastUse(t, f.api, p.resource))
+				continue
+			}
+			succeeds(t, f.api, p.in)
+			events := f.Events()
+			require.Equal(t, useOf(events[len(events)-1]), lastUse(t, f.api, p.resource))
+			require.Equal(t, nameOf(p.in), string(lastUse(t, f.api, p.resource).Operation))
+		}
 		refused(t, f.api, &sdk.GetKeyLastUsageInput{KeyId: aws.String("alias/app")}, "NotFoundException", "Invalid keyId 'alias/app'")
 		refused(t, f.api, &sdk.GetKeyLastUsageInput{KeyId: aws.String(unknownID)}, "NotFoundException", "Key '"+keyrecord.KeyARN(region, account, unknownID)+"' does not exist")
 	})
