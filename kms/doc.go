@@ -20,9 +20,12 @@
 //	_, err = client.Encrypt(ctx, &sdk.EncryptInput{KeyId: key.KeyMetadata.KeyId, Plaintext: secret})
 //	if disabled := new(types.DisabledException); errors.As(err, &disabled) { … }
 //
-// Symmetric encryption keys and the operations of [API] are offered. A parameter
-// that belongs to more than that (other key specs, imported material …) is answered
-// with UnsupportedOperationException, never ignored.
+// All operations of AWS KMS are offered, on keys of every key spec that AWS has outside
+// of China: symmetric, RSA, ECC, HMAC, ML-DSA and ML-KEM, of AWS's material or imported,
+// in one Region or in many, rotated, and in custom key stores. What reaches out of the
+// process does so only through what [Config] gives: external key stores through
+// [Config].XKS, nothing else. Where AWS's behaviour is not known, docs/compat.md says
+// what was chosen.
 //
 // Every request is decided by the key's policy, its grants, and the policies that
 // [Config].Identities attaches to the caller, with every permission that AWS asks for.
