@@ -203,7 +203,10 @@ func (r *request) metadata(k *keyrecord.Key) (*types.KeyMetadata, error) {
 			m.CurrentKeyMaterialId = aws.String(current.ID)
 		}
 		if k.Origin == keyrecord.OriginExternal && current.Present(r.now) {
-			m.ExpirationModel, m.ValidTo = expirationModel(current), current.ValidTo
+			m.ExpirationModel = expirationModel(current)
+			if current.ValidTo != nil {
+				m.ValidTo = aws.Time(*current.ValidTo) // the record may be shared
+			}
 		}
 	}
 	if k.MultiRegion != nil {
