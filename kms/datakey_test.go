@@ -62,6 +62,24 @@ func TestDataKeySize(t *testing.T) {
 	})
 }
 
+// TestRandomOfKeyStores: AWS CloudHSM key stores give some while they are connected.
+func TestRandomOfKeyStores(t *testing.T) {
+	t.Parallel()
+	eachWithStores(t, func(t *testing.T, f *storeFixture) {
+		of := func(store string) *sdk.GenerateRandomInput {
+			return &sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(24), CustomKeyStoreId: &store}
+		}
+		hsm := f.createConnected(t, f.hsmStore("hsm"))
+		require.Len(t, do[sdk.GenerateRandomOutput](t, f.api, of(hsm)).Plaintext, 24)
+		f.disconnect(t, hsm)
+		refused(t, f.api, of(hsm), "CustomKeyStoreInvalidStateException", wrongState(hsm, types.ConnectionStateTypeDisconnected))
+		external := f.createConnected(t, f.externalStore("external"))
+		refused(t, f.api, of(external), "UnsupportedOperationException", "GenerateRandom is not supported for the external key store "+external+".")
+		refused(t, f.api, of("cks-1234567890abcdef0"), "CustomKeyStoreNotFoundException", storeNotFound("cks-1234567890abcdef0"))
+		refused(t, f.api, of(""), "ValidationException", one(blank("customKeyStoreId", "length greater than or equal to 1")))
+	})
+}
+
 func TestGenerateRandom(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, f *fixture) {
