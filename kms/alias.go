@@ -19,8 +19,6 @@ import (
 // names in its key's record change in one transaction. An alias whose key is gone
 // is gone with it.
 
-const maxAliasesPerKey = 50
-
 var aliasPattern = regexp.MustCompile(`^[a-zA-Z0-9:/_-]+$`)
 
 var createAlias = &operation[sdk.CreateAliasInput, sdk.CreateAliasOutput]{
@@ -42,7 +40,7 @@ var createAlias = &operation[sdk.CreateAliasInput, sdk.CreateAliasOutput]{
 		if old != nil {
 			return nil, &types.AlreadyExistsException{Message: text("An alias with the name %s already exists", on[0].arn)}
 		}
-		if err := addAlias(k, name); err != nil {
+		if err := r.addAlias(k, name); err != nil {
 			return nil, err
 		}
 		if err := r.writeAlias(&keyrecord.Alias{Name: name, Target: k.ID, Created: r.now, Updated: r.now}); err != nil {
@@ -94,7 +92,7 @@ var updateAlias = &operation[sdk.UpdateAliasInput, sdk.UpdateAliasOutput]{
 			if err := r.writeKey(old); err != nil {
 				return nil, err
 			}
-			if err := addAlias(k, a.Name); err != nil {
+			if err := r.addAlias(k, a.Name); err != nil {
 				return nil, err
 			}
 			if err := r.writeKey(k); err != nil {
@@ -300,9 +298,9 @@ func (r *request) existingAlias(name string) (*keyrecord.Alias, *keyrecord.Key, 
 	return a, k, err
 }
 
-func addAlias(k *keyrecord.Key, name string) error {
-	if len(k.Aliases) >= maxAliasesPerKey {
-		return &types.LimitExceededException{Message: text("%s has %d aliases, the most that a key can have", k.ARN(), len(k.Aliases))}
+func (r *request) addAlias(k *keyrecord.Key, name string) error {
+	if len(k.Aliases) >= r.service.quotas.Aliases {
+		return limitExceeded("%s has %d aliases, the most that a key can have", k.ARN(), len(k.Aliases))
 	}
 	i, _ := slices.BinarySearch(k.Aliases, name)
 	k.Aliases = slices.Insert(k.Aliases, i, name)

@@ -24,9 +24,6 @@ import (
 // them, and tokens. A grant is in force from the moment it is made, so a token gives
 // nothing that the grant does not; but a token that belongs to no grant is refused.
 
-// maxGrants is how many grants a key can have.
-const maxGrants = 50000
-
 // maxGrantTokens is how many grant tokens a request can carry.
 const maxGrantTokens = 10
 

@@ -48,8 +48,8 @@ var createGrant = &operation[sdk.CreateGrantInput, sdk.CreateGrantOutput]{
 				return &sdk.CreateGrantOutput{GrantId: &same.ID, GrantToken: aws.String(newGrantToken(same))}, nil
 			}
 		}
-		if k.Grants >= maxGrants {
-			return nil, &types.LimitExceededException{Message: text("%s has %d grants, the most that a key can have", k.ARN(), k.Grants)}
+		if k.Grants >= r.service.quotas.Grants {
+			return nil, limitExceeded("%s has %d grants, the most that a key can have", k.ARN(), k.Grants)
 		}
 		if err := r.writeGrant(k, g); err != nil {
 			return nil, err

@@ -54,6 +54,9 @@ var createKey = &operation[sdk.CreateKeyInput, sdk.CreateKeyOutput]{
 			}
 			k.Policy = *in.Policy
 		}
+		if err := r.countKeys(k.Account, k.Region); err != nil {
+			return nil, err
+		}
 		if err := r.addToKeyStore(k); err != nil {
 			return nil, err
 		}

@@ -11,7 +11,8 @@ import (
 // The operations on custom key stores. How a store is set up and changed is checked in
 // keystoresettings.go.
 
-// maxKeyStores is how many custom key stores an account can have in a Region.
+// maxKeyStores is how many custom key stores an account can have in a Region unless the
+// service's quotas say otherwise.
 const maxKeyStores = 10
 
 var createCustomKeyStore = &operation[sdk.CreateCustomKeyStoreInput, sdk.CreateCustomKeyStoreOutput]{
@@ -33,8 +34,8 @@ var createCustomKeyStore = &operation[sdk.CreateCustomKeyStoreInput, sdk.CreateC
 		if err != nil {
 			return nil, err
 		}
-		if len(all.Stores) >= maxKeyStores {
-			return nil, &types.LimitExceededException{Message: text("There are %d custom key stores already.", maxKeyStores)}
+		if len(all.Stores) >= r.service.quotas.KeyStores {
+			return nil, limitExceeded("There are %d custom key stores already.", len(all.Stores))
 		}
 		s := keyrecord.KeyStore{
 			ID:         newKeyStoreID(),

@@ -252,11 +252,15 @@ func (s *enduring) count() int {
 }
 
 // open returns a service on the store, by the clock of the bubble that it runs in.
-func (s *enduring) open(t *testing.T) *kms.Service {
+func (s *enduring) open(t *testing.T, configure ...func(*kms.Config)) *kms.Service {
 	t.Helper()
 	ring, err := keyring.NewRawAES("test", "root", make([]byte, 32))
 	require.NoError(t, err)
-	service, err := kms.New(t.Context(), kms.Config{Store: s, RootKey: ring})
+	config := kms.Config{Store: s, RootKey: ring}
+	for _, c := range configure {
+		c(&config)
+	}
+	service, err := kms.New(t.Context(), config)
 	require.NoError(t, err)
 	return service
 }

@@ -97,6 +97,9 @@ var replicateKey = &operation[sdk.ReplicateKeyInput, sdk.ReplicateKeyOutput]{
 		if there != nil {
 			return nil, &types.AlreadyExistsException{Message: text("The key %s already exists in the Region %s.", there.ARN(), there.Region)}
 		}
+		if err := r.countKeys(replica.Account, replica.Region); err != nil {
+			return nil, err
+		}
 		if err := setTags(replica, in.Tags); err != nil {
 			return nil, err
 		}

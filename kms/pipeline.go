@@ -101,6 +101,7 @@ type request struct {
 	out         any       // what the attempt came to
 	err         error
 	inquiry     inquiry         // what the attempts had to ask
+	charged     bool            // the rate of the keys' class
 	recipient   *nitro.Document // who the answer is encrypted for, nil if it is not
 
 	principal policy.Caller      // the caller as the policy engine sees it
@@ -217,10 +218,12 @@ func (r *request) admit(ctx context.Context) error {
 	if c := r.caller; !c.Anonymous() && (c.Service == "" && !arn.IsAccount(c.Account) || !arn.IsRegion(c.Region)) {
 		return validation("The request is not made in a valid account and Region.")
 	}
-	if r.service.admit == nil {
-		return nil
+	if r.service.admit != nil {
+		if err := r.service.admit(ctx, r.op.operationName(), r.caller); err != nil {
+			return asAPIError(ctx, err)
+		}
 	}
-	return asAPIError(ctx, r.service.admit(ctx, r.op.operationName(), r.caller))
+	return r.chargeOperation()
 }
 
 // decide computes the answer and the draft on one snapshot, on a later one if there is
@@ -283,6 +286,9 @@ func (o *operation[I, O]) decide(r *request, input any) (any, error) {
 		if t.arn != "*" {
 			r.event.Resources = append(r.event.Resources, t.arn)
 		}
+	}
+	if err := r.chargeClass(in, targets); err != nil {
+		return nil, err
 	}
 	if o.recipient != nil {
 		if err := r.attest(o.recipient(in)); err != nil {

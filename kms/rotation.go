@@ -21,12 +21,8 @@ const (
 	defaultRotationPeriod = 365
 )
 
-const (
-	// maxOnDemandRotations is how often a key may be rotated on demand in its life.
-	maxOnDemandRotations = 25
-	// rotationLead is how long before an automatic rotation none on demand may begin.
-	rotationLead = 20 * time.Minute
-)
+// rotationLead is how long before an automatic rotation none on demand may begin.
+const rotationLead = 20 * time.Minute
 
 var enableKeyRotation = &operation[sdk.EnableKeyRotationInput, sdk.EnableKeyRotationOutput]{
 	name:   "EnableKeyRotation",
@@ -179,8 +175,8 @@ func (r *request) mayRotate(k *keyrecord.Key) error {
 		return &types.ConflictException{Message: text("An on-demand rotation of the key %s is in progress.", k.ARN())}
 	case k.Rotation != nil && !r.now.Add(rotationLead).Before(k.Rotation.Next):
 		return &types.ConflictException{Message: text("An automatic rotation of the key %s is in progress or scheduled to begin within the next 20 minutes.", k.ARN())}
-	case k.OnDemandRotations >= maxOnDemandRotations:
-		return &types.LimitExceededException{Message: text("The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: %s", k.ARN())}
+	case k.OnDemandRotations >= r.service.quotas.OnDemandRotations:
+		return limitExceeded("The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be performed for this key: %s", k.ARN())
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"net/http"
 	"time"
 
@@ -71,6 +72,14 @@ type Config struct {
 	// reached that have no public endpoint, by their names. nil means that there is none.
 	VPCEndpointService func(name string) (VPCEndpointService, bool)
 
+	// Quotas is how many resources there can be. The zero value has AWS's quotas, but for
+	// the number of keys, which is not limited.
+	Quotas Quotas
+
+	// Rates limits how many requests each account can make in a second. nil means that
+	// nothing is limited; [DefaultRates] returns AWS's limits. The map is copied.
+	Rates Rates
+
 	// Admit, if it is not nil, is asked before each request is looked at. An error
 	// is the request's answer: for rate limits, and for faults injected by tests.
 	// It is called from many goroutines and may wait, but not beyond ctx.
@@ -100,6 +109,9 @@ type Service struct {
 	}
 	admit func(ctx context.Context, operation string, c identity.Caller) error
 
+	quotas  Quotas
+	limiter *limiter // nil if nothing is limited
+
 	gate  commitGate
 	usage usageLog
 }
@@ -112,6 +124,13 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	s.xks, s.xksTimeout, s.cloudHSM, s.vpcService = c.XKS, c.XKSTimeout, c.CloudHSM, c.VPCEndpointService
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if err := errors.Join(c.Quotas.check(), c.Rates.check()); err != nil {
+		return nil, err
+	}
+	s.quotas = c.Quotas.withDefaults()
+	if len(c.Rates) > 0 {
+		s.limiter = &limiter{rates: maps.Clone(c.Rates)}
 	}
 	var err error
 	if s.store, err = openStore(ctx, c.Store, c.RootKey); err != nil {
