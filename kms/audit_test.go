@@ -16,6 +16,7 @@ import (
 
 	"github.com/sealring/sealring/audit"
 	"github.com/sealring/sealring/identity"
+	"github.com/sealring/sealring/internal/keyrecord"
 	"github.com/sealring/sealring/kms"
 	"github.com/sealring/sealring/kms/kmstest"
 	"github.com/sealring/sealring/store"
@@ -55,7 +56,7 @@ func newRecorded(t *testing.T, s store.Store) (*fixture, *recorder) {
 	t.Helper()
 	r := &recorder{}
 	f := &fixture{}
-	f.Cloud = kmstest.New(t, &kmstest.Options{Audit: r, Store: s})
+	f.Cloud = kmstest.New(t, &kmstest.Options{Audit: r, Store: s, Configure: func(c *kms.Config) { c.CloudHSM = anyCluster }})
 	f.arn = f.Seed(kmstest.Key{Alias: "alias/app"})
 	f.id = idOf(f.arn)
 	f.api = f.Client(f.Root())
@@ -66,7 +67,7 @@ func newRecorded(t *testing.T, s store.Store) (*fixture, *recorder) {
 func session(f *fixture, blob []byte) []any {
 	name, id := aws.String("alias/new"), &f.arn
 	spec := types.DataKeySpecAes256
-	return append(inputs(aboutKeys(f)), []any{
+	return append(inputs(slices.Concat(aboutKeys(f), aboutCopies(f), aboutKeyStores(f))), []any{
 		&sdk.CreateKeyInput{},
 		&sdk.DescribeKeyInput{KeyId: id},
 		&sdk.UpdateKeyDescriptionInput{KeyId: id, Description: aws.String("changed")},
@@ -114,9 +115,7 @@ func TestOneRecordForEachRequest(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, f *fixture) {
 		blob := f.plant(t, "secret", nil)
-		f.plantGrants(t)
-		f.plantKeys(t)
-		f.plantImport(t)
+		f.plantAll(t)
 		covered := map[string]bool{}
 		ids := map[string]bool{}
 		for _, in := range session(f, blob) {
@@ -147,8 +146,10 @@ func TestRecordsOfSuccesses(t *testing.T) {
 	other := f.Seed(kmstest.Key{Alias: "alias/other"})
 	alias := aliasARN("alias/new")
 	readOnly := []string{
-		"Decrypt", "DescribeKey", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateRandom",
-		"GetKeyPolicy", "ListAliases", "ListGrants", "ListKeyPolicies", "ListKeys", "ListResourceTags", "ListRetirableGrants", "ReEncrypt",
+		"Decapsulate", "Decrypt", "DeriveSharedSecret", "DescribeCustomKeyStores", "DescribeKey", "Encapsulate", "Encrypt", "GenerateDataKey",
+		"GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext", "GenerateDataKeyWithoutPlaintext", "GenerateMac", "GenerateRandom",
+		"GetKeyLastUsage", "GetKeyPolicy", "GetKeyRotationStatus", "GetParametersForImport", "GetPublicKey", "ListAliases", "ListGrants",
+		"ListKeyPolicies", "ListKeyRotations", "ListKeys", "ListResourceTags", "ListRetirableGrants", "ReEncrypt", "Sign", "Verify", "VerifyMac",
 	}
 	for _, test := range []struct {
 		in        any
@@ -168,25 +169,40 @@ func TestRecordsOfSuccesses(t *testing.T) {
 		e := r.take()
 		require.Len(t, e, 1)
 		require.Equal(t, test.resources, e[0].Resources, e[0].Name)
-		require.Contains(t, append(readOnly, "CreateAlias", "UpdateAlias", "DeleteAlias", "TagResource"), e[0].Name)
 		require.Equal(t, slices.Contains(readOnly, e[0].Name), e[0].ReadOnly, e[0].Name)
 	}
 	created := do[sdk.CreateKeyOutput](t, f.api, &sdk.CreateKeyInput{}).KeyMetadata
 	require.Equal(t, []string{*created.Arn}, r.take()[0].Resources)
 
-	f.plantGrants(t)
-	f.plantImport(t)
+	f.plantAll(t)
+	blob = f.plant(t, "secret", nil)
 	r.take()
+	copyIn := func(region string) string { return keyrecord.KeyARN(region, account, idOf(f.copies)) }
+	resources := map[string][]string{
+		"CreateAlias":               {alias, f.arn},
+		"UpdateAlias":               {alias, f.arn, f.arn},
+		"DeleteAlias":               {alias, f.arn},
+		"ReEncrypt":                 {f.arn, f.arn},
+		"ReplicateKey":              {f.copies, copyIn(tokyo)},
+		"UpdatePrimaryRegion":       {f.copies, copyIn(frankfurt)},
+		"GetParametersForImport":    {f.external},
+		"ImportKeyMaterial":         {f.external},
+		"DeleteImportedKeyMaterial": {f.external},
+	}
+	for _, p := range permissions(f, blob) {
+		if name := nameOf(p.in); p.resource != "*" && resources[name] == nil {
+			resources[name] = []string{p.resource}
+		}
+	}
 	for _, in := range session(f, blob) {
-		switch in.(type) {
-		case *sdk.GetKeyPolicyInput, *sdk.PutKeyPolicyInput, *sdk.ListKeyPoliciesInput, *sdk.CreateGrantInput, *sdk.ListGrantsInput, *sdk.RevokeGrantInput, *sdk.RetireGrantInput:
-		default:
-			continue
+		if _, ok := in.(*sdk.CreateKeyInput); ok {
+			continue // see above
 		}
 		succeeds(t, f.api, in)
-		e := r.take()[0]
-		require.Equal(t, []string{f.arn}, e.Resources, e.Name)
-		require.Equal(t, slices.Contains(readOnly, e.Name), e.ReadOnly, e.Name)
+		e := r.take()
+		require.Len(t, e, 1)
+		require.Equal(t, resources[e[0].Name], e[0].Resources, e[0].Name)
+		require.Equal(t, slices.Contains(readOnly, e[0].Name), e[0].ReadOnly, e[0].Name)
 	}
 }
 
@@ -258,9 +274,7 @@ func TestSinkFails(t *testing.T) {
 			inner := store.NewMemory()
 			f, r := newRecorded(t, inner)
 			blob := f.plant(t, "secret", nil)
-			f.plantGrants(t)
-			f.plantKeys(t)
-			f.plantImport(t)
+			f.plantAll(t)
 			for _, in := range session(f, blob) {
 				before := dump(t, inner)
 				r.before = func(audit.Event) error { return failure }
@@ -283,9 +297,7 @@ func TestRecordComesBeforeTheCommit(t *testing.T) {
 	inner := store.NewMemory()
 	f, r := newRecorded(t, inner)
 	blob := f.plant(t, "secret", nil)
-	f.plantGrants(t)
-	f.plantKeys(t)
-	f.plantImport(t)
+	f.plantAll(t)
 	for _, in := range session(f, blob) {
 		before := dump(t, inner)
 		seen := false
@@ -342,9 +354,7 @@ func TestCommitFails(t *testing.T) {
 			inner := &brittle{Store: store.NewMemory()}
 			f, r := newRecorded(t, inner)
 			blob := f.plant(t, "secret", nil)
-			f.plantGrants(t)
-			f.plantKeys(t)
-			f.plantImport(t)
+			f.plantAll(t)
 			for _, in := range session(f, blob) {
 				r.take()
 				before := dump(t, inner)

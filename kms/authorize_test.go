@@ -2,6 +2,7 @@ package kms_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,7 +27,7 @@ func permissions(f *fixture, blob []byte) []permission {
 	fresh := aws.String("alias/fresh")
 	spec := types.DataKeySpecAes256
 	decrypt := []types.GrantOperation{types.GrantOperationDecrypt}
-	return append(aboutKeys(f), []permission{
+	return append(slices.Concat(aboutKeys(f), aboutCopies(f), aboutKeyStores(f)), []permission{
 		{&sdk.CancelKeyDeletionInput{KeyId: &f.arn}, "kms:CancelKeyDeletion", f.arn},
 		{&sdk.CreateAliasInput{AliasName: fresh, TargetKeyId: &f.arn}, "kms:CreateAlias", aliasARN(*fresh)},
 		{&sdk.CreateGrantInput{KeyId: &f.arn, GranteePrincipal: &bob, Operations: decrypt}, "kms:CreateGrant", f.arn},
@@ -106,8 +107,7 @@ func TestUserWithoutPolicies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachCaller(t, c, func(t *testing.T, f *fixture, api kms.API) {
-				f.plantGrants(t)
-				f.plantKeys(t)
+				f.plantAll(t)
 				blob, before := f.plant(t, "secret", nil), dump(t, f.inner)
 				covered := map[string]bool{}
 				for _, p := range permissions(f, blob) {
@@ -138,7 +138,7 @@ func TestAnonymous(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			eachCaller(t, c, func(t *testing.T, f *fixture, api kms.API) {
-				f.plantGrants(t)
+				f.plantAll(t)
 				blob, before := f.plant(t, "secret", nil), dump(t, f.inner)
 				nothing := &fixture{arn: "arn:aws:kms:us-east-1:111122223333:key/" + unknownID}
 				for i, p := range permissions(f, blob) {
@@ -158,14 +158,16 @@ func TestAnotherAccount(t *testing.T) {
 	stranger := callerOf(otherAccount)
 	theirs := func(name string) string { return "arn:aws:kms:us-east-1:" + otherAccount + ":" + name }
 	eachCaller(t, stranger, func(t *testing.T, f *fixture, api kms.API) {
-		f.plantGrants(t)
-		f.plantKeys(t)
+		f.plantAll(t)
 		blob, before := f.plant(t, "secret", nil), dump(t, f.inner)
 		ours := do[sdk.ListKeysOutput](t, f.api, &sdk.ListKeysInput{}).Keys
 		for _, p := range permissions(f, blob) {
 			switch in := p.in.(type) {
-			case *sdk.CreateKeyInput, *sdk.GenerateRandomInput, *sdk.ListAliasesInput, *sdk.ListKeysInput:
+			case *sdk.CreateKeyInput, *sdk.GenerateRandomInput, *sdk.ListAliasesInput, *sdk.ListKeysInput,
+				*sdk.CreateCustomKeyStoreInput, *sdk.DescribeCustomKeyStoresInput:
 				// about the caller's own account
+			case *sdk.ConnectCustomKeyStoreInput, *sdk.DeleteCustomKeyStoreInput, *sdk.DisconnectCustomKeyStoreInput, *sdk.UpdateCustomKeyStoreInput:
+				refused(t, api, in, "CustomKeyStoreNotFoundException", storeNotFound(f.keyStore))
 			case *sdk.ListRetirableGrantsInput:
 				refused(t, api, in, "AccessDeniedException", "The retiring principal must be one of the caller's account.")
 			case *sdk.CreateAliasInput: // their alias, our key
@@ -184,10 +186,12 @@ func TestAnotherAccount(t *testing.T) {
 
 		require.Empty(t, do[sdk.ListKeysOutput](t, api, &sdk.ListKeysInput{}).Keys)
 		require.Empty(t, do[sdk.ListAliasesOutput](t, api, &sdk.ListAliasesInput{}).Aliases)
+		require.Empty(t, do[sdk.DescribeCustomKeyStoresOutput](t, api, &sdk.DescribeCustomKeyStoresInput{}).CustomKeyStores)
 		succeeds(t, api, &sdk.GenerateRandomInput{NumberOfBytes: aws.Int32(8)})
+		succeeds(t, api, hsmStore("planted", otherCluster)) // the name that a store of the other account has
 		own := do[sdk.CreateKeyOutput](t, api, &sdk.CreateKeyInput{}).KeyMetadata
 		require.Equal(t, theirs("key/"+*own.KeyId), *own.Arn)
-		require.Len(t, ours, 5)
+		require.Len(t, ours, 7)
 		require.Equal(t, ours, do[sdk.ListKeysOutput](t, f.api, &sdk.ListKeysInput{}).Keys)
 		refused(t, api, &sdk.ReEncryptInput{CiphertextBlob: blob, DestinationKeyId: own.Arn},
 			"AccessDeniedException", denial(stranger, "kms:ReEncryptFrom", f.arn, "resource-based"))

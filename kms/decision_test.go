@@ -228,16 +228,17 @@ func TestOperationsBetweenAccounts(t *testing.T) {
 		"Sign": true, "Verify": true, "VerifyMac": true,
 	}
 	eachCaller(t, theirs, func(t *testing.T, f *fixture, api kms.API) {
-		f.plantGrants(t)
-		f.plantKeys(t)
+		f.plantAll(t)
 		blob := f.plant(t, "secret", nil)
-		for _, key := range []*string{&f.arn, &f.keys.signing, &f.keys.authentication, &f.keys.agreement, &f.keys.encapsulation} {
+		for _, key := range []*string{&f.arn, &f.keys.signing, &f.keys.authentication, &f.keys.agreement, &f.keys.encapsulation, &f.copies} {
 			succeeds(t, f.api, &sdk.PutKeyPolicyInput{KeyId: key, Policy: aws.String(document(statement("Allow", account, "kms:*"), statement("Allow", otherAccount, "kms:*")))})
 		}
 		for _, p := range permissions(f, blob) {
 			switch in := p.in.(type) {
 			case *sdk.CreateKeyInput, *sdk.GenerateRandomInput, *sdk.ListAliasesInput, *sdk.ListKeysInput, *sdk.ListRetirableGrantsInput,
-				*sdk.DeleteAliasInput, *sdk.UpdateAliasInput: // not about a key of others
+				*sdk.DeleteAliasInput, *sdk.UpdateAliasInput, *sdk.CreateCustomKeyStoreInput, *sdk.DescribeCustomKeyStoresInput,
+				*sdk.ConnectCustomKeyStoreInput, *sdk.DeleteCustomKeyStoreInput, *sdk.DisconnectCustomKeyStoreInput,
+				*sdk.UpdateCustomKeyStoreInput: // not about a key of others
 				continue
 			case *sdk.RetireGrantInput: // which policies do not decide
 				refused(t, api, in, "AccessDeniedException", denial(theirs, p.action, p.resource, "resource-based"))
@@ -245,7 +246,11 @@ func TestOperationsBetweenAccounts(t *testing.T) {
 			}
 			_, err := call(t.Context(), api, p.in)
 			if !capable[nameOf(p.in)] {
-				requireRefusal(t, err, "AccessDeniedException", denial(theirs, p.action, f.arn, "resource-based"))
+				resource := p.resource
+				if p.action == "kms:CreateAlias" { // their alias, our key
+					resource = f.arn
+				}
+				requireRefusal(t, err, "AccessDeniedException", denial(theirs, p.action, resource, "resource-based"))
 				continue
 			}
 			require.NoError(t, err, nameOf(p.in))

@@ -52,12 +52,16 @@ type fixture struct {
 
 	external  string                      // ARN of a key for imported material, once plantImport has made it
 	importing *sdk.ImportKeyMaterialInput // a request that imports some
+
+	copies                   string // ARN of a multi-Region key with a replica, once plantCopies has made it
+	keyStore, connectedStore string // ids of custom key stores, once plantKeyStores has made them
 }
 
 func newFixture(t *testing.T, viaSDK bool, configure ...func(*kms.Config)) *fixture {
 	t.Helper()
 	f := &fixture{viaSDK: viaSDK, inner: store.NewMemory()}
 	f.Cloud = kmstest.New(t, &kmstest.Options{Store: f.inner, Configure: func(c *kms.Config) {
+		c.CloudHSM = anyCluster
 		for _, set := range configure {
 			set(c)
 		}

@@ -87,13 +87,6 @@ func (i importer) seal(t *testing.T, b []byte) []byte {
 	return sealed
 }
 
-// plantImport makes a key for imported material and what is needed for an import.
-func (f *fixture) plantImport(t *testing.T) {
-	t.Helper()
-	f.external = *do[sdk.CreateKeyOutput](t, f.api, &sdk.CreateKeyInput{Origin: types.OriginTypeExternal}).KeyMetadata.Arn
-	f.importing = importerFor(t, f.api, f.external, oaep256, rsa2048).imported(t, random(32))
-}
-
 func random(n int) []byte {
 	b := make([]byte, n)
 	rand.Read(b)

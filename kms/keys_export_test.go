@@ -14,7 +14,10 @@ func (s *Service) PutKey(ctx context.Context, k *keyrecord.Key) error {
 	if err != nil {
 		return err
 	}
-	return s.store.Update(ctx, func(tx store.Tx) error {
-		return tx.Put(keyrecord.KeyPrefix(k.Account, k.Region)+k.ID, b)
-	})
+	return s.PutRecord(ctx, keyrecord.KeyPrefix(k.Account, k.Region)+k.ID, b)
+}
+
+// PutRecord stores any record, as PutKey does.
+func (s *Service) PutRecord(ctx context.Context, name string, record []byte) error {
+	return s.store.Update(ctx, func(tx store.Tx) error { return tx.Put(name, record) })
 }

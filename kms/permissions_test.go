@@ -9,10 +9,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sealring/sealring/identity"
+	"github.com/sealring/sealring/internal/keyrecord"
 )
 
 // need is one of the permissions of an operation.
 type need struct{ action, resource string }
+
+// newPrimary makes a multi-Region key with a replica in Frankfurt and returns its ARN.
+func (w *world) newPrimary(t *testing.T) string {
+	t.Helper()
+	key := do[sdk.CreateKeyOutput](t, w.as(root), &sdk.CreateKeyInput{MultiRegion: aws.Bool(true)}).KeyMetadata.Arn
+	succeeds(t, w.as(root), &sdk.ReplicateKeyInput{KeyId: key, ReplicaRegion: aws.String(frankfurt)})
+	return *key
+}
 
 // TestEachPermissionIsNeeded takes one permission at a time away from operations that
 // need several.
@@ -38,6 +47,21 @@ func TestEachPermissionIsNeeded(t *testing.T) {
 		"ReEncrypt on one key": func(t *testing.T, w *world) (any, []need) {
 			return &sdk.ReEncryptInput{CiphertextBlob: w.encrypt(t, w.key, nil), DestinationKeyId: &w.key},
 				[]need{{"kms:ReEncryptFrom", w.key}, {"kms:ReEncryptTo", w.key}}
+		},
+		"ReplicateKey": func(t *testing.T, w *world) (any, []need) {
+			key := w.newPrimary(t)
+			return &sdk.ReplicateKeyInput{KeyId: &key, ReplicaRegion: aws.String(tokyo)},
+				[]need{{"kms:ReplicateKey", key}, {"kms:CreateKey", "*"}}
+		},
+		"ReplicateKey with tags": func(t *testing.T, w *world) (any, []need) {
+			key := w.newPrimary(t)
+			return &sdk.ReplicateKeyInput{KeyId: &key, ReplicaRegion: aws.String(tokyo), Tags: tags("a=b")},
+				[]need{{"kms:ReplicateKey", key}, {"kms:CreateKey", "*"}, {"kms:TagResource", "*"}}
+		},
+		"UpdatePrimaryRegion": func(t *testing.T, w *world) (any, []need) {
+			key := w.newPrimary(t)
+			return &sdk.UpdatePrimaryRegionInput{KeyId: &key, PrimaryRegion: aws.String(frankfurt)},
+				[]need{{"kms:UpdatePrimaryRegion", key}, {"kms:UpdatePrimaryRegion", keyrecord.KeyARN(frankfurt, account, idOf(key))}}
 		},
 		"CreateKey with tags": func(*testing.T, *world) (any, []need) {
 			return &sdk.CreateKeyInput{Tags: tags("a=b")}, []need{{"kms:CreateKey", "*"}, {"kms:TagResource", "*"}}

@@ -3,12 +3,12 @@ package kms_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
+	"github.com/sealring/sealring/identity"
 	"github.com/sealring/sealring/kms/kmstest"
 )
 
@@ -20,7 +20,9 @@ var (
 	disabled   = answer{"DisabledException", " is disabled."}
 	pending    = answer{"KMSInvalidStateException", " is pending deletion."}
 	notPending = answer{"KMSInvalidStateException", " is not pending deletion."}
+	pendingToo = answer{"KMSInvalidStateException", " is pending replica deletion."}
 	madeByKMS  = answer{"UnsupportedOperationException", " origin is AWS_KMS which is not valid for this operation."}
+	oneRegion  = answer{"UnsupportedOperationException", " is not a multi-region primary key."}
 )
 
 // stateRow is a row of the table "Key states of AWS KMS keys" in the Developer
@@ -87,21 +89,92 @@ var stateTable = map[string]stateRow{
 		func(*stateFixture) any { return &sdk.DeleteAliasInput{AliasName: aws.String(stateAlias)} },
 		yes, yes, yes, noSuchAlias,
 	},
-	"DeleteImportedKeyMaterial": {
+	"DeleteImportedKeyMaterial of material of AWS KMS": {
 		func(f *stateFixture) any { return &sdk.DeleteImportedKeyMaterialInput{KeyId: &f.id} },
 		madeByKMS, madeByKMS, madeByKMS, noSuchKey,
 	},
-	"GetParametersForImport": {
+	"GetParametersForImport of material of AWS KMS": {
 		func(f *stateFixture) any {
 			return &sdk.GetParametersForImportInput{KeyId: &f.id, WrappingAlgorithm: oaep256, WrappingKeySpec: rsa2048}
 		},
 		madeByKMS, madeByKMS, madeByKMS, noSuchKey,
 	},
-	"ImportKeyMaterial": {
+	"ImportKeyMaterial of material of AWS KMS": {
 		func(f *stateFixture) any {
 			return &sdk.ImportKeyMaterialInput{KeyId: &f.id, ImportToken: []byte("x"), EncryptedKeyMaterial: []byte("x"), ExpirationModel: noExpiry}
 		},
 		madeByKMS, madeByKMS, madeByKMS, noSuchKey,
+	},
+	"DeleteImportedKeyMaterial": {
+		func(f *stateFixture) any { return &sdk.DeleteImportedKeyMaterialInput{KeyId: &f.id} },
+		yes, yes, yes, noSuchKey,
+	},
+	"GetParametersForImport": {
+		func(f *stateFixture) any {
+			return &sdk.GetParametersForImportInput{KeyId: &f.id, WrappingAlgorithm: oaep256, WrappingKeySpec: rsa2048}
+		},
+		yes, yes, pending, noSuchKey,
+	},
+	"ImportKeyMaterial": {
+		func(f *stateFixture) any {
+			if f.importing == nil {
+				return &sdk.ImportKeyMaterialInput{}
+			}
+			return f.importing
+		},
+		yes, yes, pending, noSuchKey,
+	},
+	"ReplicateKey": {
+		func(f *stateFixture) any {
+			return &sdk.ReplicateKeyInput{KeyId: &f.id, ReplicaRegion: aws.String(tokyo)}
+		},
+		yes, disabled, pendingToo, noSuchKey,
+	},
+	"ReplicateKey of a key of one Region": {
+		func(f *stateFixture) any {
+			return &sdk.ReplicateKeyInput{KeyId: &f.id, ReplicaRegion: aws.String(tokyo)}
+		},
+		oneRegion, oneRegion, oneRegion, noSuchKey,
+	},
+	"UpdatePrimaryRegion": {
+		func(f *stateFixture) any {
+			return &sdk.UpdatePrimaryRegionInput{KeyId: &f.id, PrimaryRegion: aws.String(frankfurt)}
+		},
+		yes, disabled, pendingToo, noSuchKey,
+	},
+	"UpdatePrimaryRegion of a key of one Region": {
+		func(f *stateFixture) any {
+			return &sdk.UpdatePrimaryRegionInput{KeyId: &f.id, PrimaryRegion: aws.String(frankfurt)}
+		},
+		oneRegion, oneRegion, oneRegion, noSuchKey,
+	},
+	"ConnectCustomKeyStore": {
+		func(f *stateFixture) any { return &sdk.ConnectCustomKeyStoreInput{CustomKeyStoreId: f.store()} },
+		yes, yes, yes, allTheSame,
+	},
+	"CreateCustomKeyStore": {
+		func(*stateFixture) any { return hsmStore("another", clusterID) },
+		yes, yes, yes, allTheSame,
+	},
+	"DeleteCustomKeyStore": {
+		func(f *stateFixture) any { return &sdk.DeleteCustomKeyStoreInput{CustomKeyStoreId: f.store()} },
+		yes, yes, yes, allTheSame,
+	},
+	"DescribeCustomKeyStores": {
+		func(*stateFixture) any { return &sdk.DescribeCustomKeyStoresInput{} },
+		yes, yes, yes, allTheSame,
+	},
+	"DisconnectCustomKeyStore": {
+		func(f *stateFixture) any {
+			return &sdk.DisconnectCustomKeyStoreInput{CustomKeyStoreId: &f.connectedStore}
+		},
+		yes, yes, yes, allTheSame,
+	},
+	"UpdateCustomKeyStore": {
+		func(f *stateFixture) any {
+			return &sdk.UpdateCustomKeyStoreInput{CustomKeyStoreId: f.store(), NewCustomKeyStoreName: aws.String("renamed")}
+		},
+		yes, yes, yes, allTheSame,
 	},
 	"DisableKeyRotation": {
 		func(f *stateFixture) any { return &sdk.DisableKeyRotationInput{KeyId: &f.id} },
@@ -279,7 +352,42 @@ var stateTable = map[string]stateRow{
 	},
 }
 
-func newStateFixture(t *testing.T, viaSDK bool, state types.KeyState) *stateFixture {
+// stateKeys is how the key of a row is made that is not a key of one Region and of
+// material of AWS KMS's own, and what a request needs that is about none.
+var stateKeys = map[string]func(t *testing.T, f *stateFixture) (arn string){
+	"ConnectCustomKeyStore":     beside,
+	"DeleteCustomKeyStore":      beside,
+	"DescribeCustomKeyStores":   beside,
+	"DisconnectCustomKeyStore":  beside,
+	"UpdateCustomKeyStore":      beside,
+	"DeleteImportedKeyMaterial": imported,
+	"GetParametersForImport":    imported,
+	"ImportKeyMaterial":         imported,
+	"ReplicateKey":              copied,
+	"UpdatePrimaryRegion":       copied,
+}
+
+// beside is the fixture's key, with key stores beside it.
+func beside(t *testing.T, f *stateFixture) string {
+	f.plantKeyStores(t)
+	return f.arn
+}
+
+// imported is a key whose material has been imported.
+func imported(t *testing.T, f *stateFixture) string {
+	f.plantImport(t)
+	succeeds(t, f.api, f.importing)
+	return f.external
+}
+
+// copied is a primary key with a replica.
+func copied(t *testing.T, f *stateFixture) string {
+	f.plantCopies(t)
+	return f.copies
+}
+
+// newStateFixture returns a fixture for a row of the table, whose key is in the state.
+func newStateFixture(t *testing.T, row string, viaSDK bool, state types.KeyState) *stateFixture {
 	t.Helper()
 	f := &stateFixture{fixture: newFixture(t, viaSDK)}
 	f.blob = f.plant(t, "secret", nil)
@@ -289,17 +397,32 @@ func newStateFixture(t *testing.T, viaSDK bool, state types.KeyState) *stateFixt
 	f.token = *do[sdk.CreateGrantOutput](t, f.api, &sdk.CreateGrantInput{
 		KeyId: &f.id, GranteePrincipal: &bob, Operations: []types.GrantOperation{types.GrantOperationDecrypt},
 	}).GrantToken
+	if plant := stateKeys[row]; plant != nil {
+		f.arn = plant(t, f)
+		f.id = idOf(f.arn)
+	}
+	f.bring(t, state)
+	return f
+}
+
+// bring brings the key into the state.
+func (f *stateFixture) bring(t *testing.T, state types.KeyState) {
+	t.Helper()
+	days := aws.Int32(7)
 	switch state {
 	case types.KeyStateEnabled:
 	case types.KeyStateDisabled:
 		succeeds(t, f.api, &sdk.DisableKeyInput{KeyId: &f.id})
-	default:
-		succeeds(t, f.api, &sdk.ScheduleKeyDeletionInput{KeyId: &f.id, PendingWindowInDays: aws.Int32(7)})
-		if state != types.KeyStatePendingDeletion {
-			f.Advance(7 * 24 * time.Hour)
+	case types.KeyStatePendingDeletion:
+		succeeds(t, f.api, &sdk.ScheduleKeyDeletionInput{KeyId: &f.id, PendingWindowInDays: days})
+	case gone:
+		succeeds(t, f.api, &sdk.ScheduleKeyDeletionInput{KeyId: &f.id, PendingWindowInDays: days})
+		if f.copies != "" { // for which the primary waits
+			succeeds(t, f.Client(identity.Root(account, frankfurt)), &sdk.ScheduleKeyDeletionInput{KeyId: &f.id, PendingWindowInDays: days})
+			f.Advance(7 * day)
 		}
+		f.Advance(7 * day)
 	}
-	return f
 }
 
 const gone = types.KeyState("gone")
@@ -337,7 +460,7 @@ func TestStates(t *testing.T) {
 			t.Run(name+map[bool]string{false: "/Client", true: "/SDK"}[viaSDK], func(t *testing.T) {
 				t.Parallel()
 				for _, state := range []types.KeyState{types.KeyStateEnabled, types.KeyStateDisabled, types.KeyStatePendingDeletion, gone} {
-					f := newStateFixture(t, viaSDK, state)
+					f := newStateFixture(t, name, viaSDK, state)
 					before := dump(t, f.inner)
 					want := row.want(f, state)
 					if want == yes {
