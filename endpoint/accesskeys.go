@@ -2,9 +2,11 @@ package endpoint
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +30,22 @@ type accessKey struct {
 	secret  string
 	caller  identity.Caller
 	session *session // nil if the key is a long-term one
+	signing *signingKeys
+}
+
+// verify reports whether the signature a was made with the secret, in the words of
+// [signer.verify].
+func (key accessKey) verify(r *http.Request, payloadHash [sha256.Size]byte, a *authorization, signedAt time.Time) error {
+	s := scope{a.date, a.region, a.service}
+	if kept := key.signing.lookup(s); kept != nil {
+		return kept.verify(r, payloadHash, a, signedAt)
+	}
+	derived := newSigner(signingKey(key.secret, s.date, s.region, s.service))
+	if err := derived.verify(r, payloadHash, a, signedAt); err != nil {
+		return err
+	}
+	key.signing.keep(s, derived)
+	return nil
 }
 
 // Create registers a new, random access key for the caller and returns its two
@@ -73,7 +91,7 @@ func (k *AccessKeys) set(id string, key accessKey) {
 	}
 	k.forget(id)
 	k.sweep()
-	key.caller.AccessKeyID = id
+	key.caller.AccessKeyID, key.signing = id, &signingKeys{}
 	k.keys[id] = key
 	if key.session != nil {
 		k.expiries.add(key.session)

@@ -75,7 +75,7 @@ func (h *Handler) claim(r *http.Request) (c claim, err error) {
 // caller's rate from here on.
 func (h *Handler) authenticate(r *http.Request, c claim, body []byte) (identity.Caller, error) {
 	if !h.insecure {
-		if err := verify(r, sha256.Sum256(body), c.key.secret, c.authorization, c.signedAt); err != nil {
+		if err := c.key.verify(r, sha256.Sum256(body), &c.authorization, c.signedAt); err != nil {
 			return identity.Caller{}, err
 		}
 	}

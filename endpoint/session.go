@@ -41,7 +41,7 @@ func (k *AccessKeys) CreateSession(c identity.Caller, expires time.Time) (id, se
 	b := make([]byte, 32)
 	rand.Read(b)
 	token = base64.RawURLEncoding.EncodeToString(b)
-	k.set(id, accessKey{secret, c, &session{id: id, token: token, expires: expires}})
+	k.set(id, accessKey{secret: secret, caller: c, session: &session{id: id, token: token, expires: expires}})
 	return id, secret, token
 }
 
@@ -60,7 +60,7 @@ func (k *AccessKeys) AddSession(id, secret, token string, c identity.Caller, exp
 	if token == "" || len(token) > maxToken {
 		return errors.New("endpoint: a session needs a token of 1 to 4096 characters")
 	}
-	k.set(id, accessKey{secret, c, &session{id: id, token: token, expires: expires}})
+	k.set(id, accessKey{secret: secret, caller: c, session: &session{id: id, token: token, expires: expires}})
 	return nil
 }
 

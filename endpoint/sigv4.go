@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,20 +47,21 @@ func (a *authorization) check(r *http.Request, now time.Time) (signedAt time.Tim
 	return signedAt, a.checkSignedHeaders(r.Header, timeHeader)
 }
 
-// verify reports whether the holder of secret made the signature a at the time
+// verify reports whether the signature a was made with the signer's key at the time
 // signedAt over r, whose body has the SHA-256 payloadHash. It returns nil or a
 // *refusal. It does not repeat what check checks.
-func verify(r *http.Request, payloadHash [sha256.Size]byte, secret string, a authorization, signedAt time.Time) error {
+func (s *signer) verify(r *http.Request, payloadHash [sha256.Size]byte, a *authorization, signedAt time.Time) error {
 	if err := checkContentHash(r.Header, payloadHash); err != nil {
 		return err
 	}
-	canonical, ok := canonicalRequest(r, a, payloadHash)
-	if !ok {
+	m := s.get()
+	defer s.put(m)
+	var ok bool
+	if m.text, ok = appendCanonicalRequest(m.text[:0], r, a, payloadHash); !ok {
 		return signatureMismatch()
 	}
-	key := signingKey(secret, a.date, a.region, a.service)
-	want := hmacSHA256(key, stringToSign(a, signedAt, canonical))
-	if !hmac.Equal(want, a.signature[:]) {
+	m.text = appendStringToSign(m.text[:0], a, signedAt, sha256.Sum256(m.text))
+	if !hmac.Equal(m.sum(), a.signature[:]) {
 		return signatureMismatch()
 	}
 	return nil
@@ -159,124 +159,14 @@ func checkContentHash(h http.Header, payloadHash [sha256.Size]byte) error {
 	return nil
 }
 
-// canonicalRequest returns the text whose hash is signed. It reports false if a
-// signed header is not in the request or the query cannot be parsed: no client
-// has signed such a request.
-func canonicalRequest(r *http.Request, a authorization, payloadHash [sha256.Size]byte) (string, bool) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return "", false
+// appendStringToSign appends what binds a canonical request, of which it takes the
+// hash, to its time and scope.
+func appendStringToSign(dst []byte, a *authorization, t time.Time, hash [sha256.Size]byte) []byte {
+	dst = append(dst, signingAlgorithm+"\n"...)
+	dst = t.AppendFormat(dst, basicISO8601)
+	dst = append(append(dst, '\n'), a.date...)
+	for _, part := range [...]string{a.region, a.service, scopeTerminator} {
+		dst = append(append(dst, '/'), part...)
 	}
-	if a.presigned {
-		query.Del(paramSignature) // which cannot sign itself
-	}
-	var b strings.Builder
-	b.WriteString(r.Method + "\n" + canonicalPath(r.URL) + "\n" + canonicalQuery(query) + "\n")
-	for _, name := range a.signedHeaders {
-		value, ok := canonicalHeader(r, name)
-		if !ok {
-			return "", false
-		}
-		b.WriteString(name + ":" + value + "\n")
-	}
-	b.WriteString("\n" + strings.Join(a.signedHeaders, ";") + "\n" + hex.EncodeToString(payloadHash[:]))
-	return b.String(), true
-}
-
-// canonicalPath encodes the path as it was received once more, which is the rule
-// for every service but S3.
-func canonicalPath(u *url.URL) string {
-	path := u.EscapedPath()
-	if path == "" {
-		return "/"
-	}
-	return escape(path, "/")
-}
-
-// canonicalQuery sorts the encoded parameters by name and then by value.
-func canonicalQuery(query url.Values) string {
-	var pairs [][2]string
-	for name, values := range query {
-		for _, v := range values {
-			pairs = append(pairs, [2]string{escape(name, ""), escape(v, "")})
-		}
-	}
-	slices.SortFunc(pairs, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
-	var b strings.Builder
-	for i, p := range pairs {
-		if i > 0 {
-			b.WriteByte('&')
-		}
-		b.WriteString(p[0] + "=" + p[1])
-	}
-	return b.String()
-}
-
-// canonicalHeader returns the values of the header with the lower-case name:
-// without the spaces around them and with single ones inside, joined by commas.
-func canonicalHeader(r *http.Request, name string) (string, bool) {
-	values := r.Header.Values(name)
-	switch {
-	case name == "host":
-		values = []string{r.Host}
-	case name == "content-length" && len(values) == 0 && r.ContentLength >= 0:
-		// Not in the header map of a request that has not been on the wire.
-		values = []string{strconv.FormatInt(r.ContentLength, 10)}
-	}
-	if len(values) == 0 {
-		return "", false
-	}
-	trimmed := make([]string, len(values))
-	for i, v := range values {
-		trimmed[i] = trim(v)
-	}
-	return strings.Join(trimmed, ","), true
-}
-
-// trim drops the white space around v and all but one of the spaces in a row.
-func trim(v string) string {
-	v = strings.TrimSpace(v)
-	if !strings.Contains(v, "  ") {
-		return v
-	}
-	return strings.Join(strings.FieldsFunc(v, func(c rune) bool { return c == ' ' }), " ")
-}
-
-// escape percent-encodes all but the unreserved characters of RFC 3986 and those
-// in keep.
-func escape(s, keep string) string {
-	const hexDigits = "0123456789ABCDEF"
-	b := make([]byte, 0, len(s))
-	for i := range len(s) {
-		c := s[i]
-		if isLetterOrDigit(rune(c)) || strings.IndexByte("-._~", c) >= 0 || strings.IndexByte(keep, c) >= 0 {
-			b = append(b, c)
-		} else {
-			b = append(b, '%', hexDigits[c>>4], hexDigits[c&15])
-		}
-	}
-	return string(b)
-}
-
-// stringToSign binds the canonical request to its time and scope.
-func stringToSign(a authorization, t time.Time, canonical string) string {
-	hash := sha256.Sum256([]byte(canonical))
-	scope := a.date + "/" + a.region + "/" + a.service + "/" + scopeTerminator
-	return signingAlgorithm + "\n" + t.Format(basicISO8601) + "\n" + scope + "\n" + hex.EncodeToString(hash[:])
-}
-
-// signingKey derives the key of one day, Region and service from the secret
-// access key. It depends on nothing else, so results could be kept.
-func signingKey(secret, date, region, service string) []byte {
-	key := []byte("AWS4" + secret)
-	for _, part := range []string{date, region, service, scopeTerminator} {
-		key = hmacSHA256(key, part)
-	}
-	return key
-}
-
-func hmacSHA256(key []byte, text string) []byte {
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte(text))
-	return h.Sum(nil)
+	return hex.AppendEncode(append(dst, '\n'), hash[:])
 }
