@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -41,17 +42,21 @@ type form struct {
 // in one place: in the query if that has a parameter of a signature, else in the
 // only Authorization header. The error is a *refusal.
 func authorizationOf(r *http.Request) (authorization, error) {
-	if len(r.URL.RawQuery) > maxAuthorization {
-		return authorization{}, incomplete("The query is too long.")
-	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if signsQuery(query) {
-		if err != nil {
-			return authorization{}, incomplete("The query cannot be parsed.")
-		}
-		return parsePresigned(r.Header, query)
-	}
 	var a authorization
+	if len(r.URL.RawQuery) > maxAuthorization {
+		return a, incomplete("The query is too long.")
+	}
+	if r.URL.RawQuery != "" {
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		switch {
+		case !signsQuery(query):
+		case err != nil:
+			return a, incomplete("The query cannot be parsed.")
+		default:
+			return parsePresigned(r.Header, query)
+		}
+	}
+	var err error
 	switch values := r.Header["Authorization"]; len(values) {
 	case 0:
 		return a, missingToken()
@@ -87,37 +92,46 @@ func parseAuthorization(header string) (authorization, error) {
 	if err != nil {
 		return a, err
 	}
-	return a, a.set(p["Credential"], p["SignedHeaders"], p["Signature"])
+	return a, a.set(p[0], p[2], p[1])
 }
 
-// parameters splits the header's part behind the algorithm. The result has the
-// three parameters, none of them empty, and no other.
-func parameters(list string) (map[string]string, error) {
+// parameterNames are those of the Authorization header, in the order in which AWS
+// names the missing ones.
+var parameterNames = [...]string{"Credential", "Signature", "SignedHeaders"}
+
+// parameters splits the header's part behind the algorithm. It returns the values of
+// the three parameters, none of them empty.
+func parameters(list string) (values [len(parameterNames)]string, err error) {
 	list = strings.Trim(list, " ")
-	p := make(map[string]string, 3)
+	var given [len(parameterNames)]bool
+	unknown := false
 	for part := range strings.SplitSeq(list, ",") {
 		name, value, ok := strings.Cut(strings.Trim(part, " "), "=")
 		if !ok && list != "" {
-			return nil, incomplete("Invalid key=value pair (missing equal-sign) in Authorization header.")
+			return values, incomplete("Invalid key=value pair (missing equal-sign) in Authorization header.")
 		}
-		if _, again := p[name]; again {
-			return nil, incomplete("Authorization header has a repeated parameter.")
+		switch i := slices.Index(parameterNames[:], name); {
+		case i < 0:
+			unknown = true
+		case given[i]:
+			return values, incomplete("Authorization header has a repeated parameter.")
+		default:
+			values[i], given[i] = value, true
 		}
-		p[name] = value
 	}
 	var missing []string
-	for _, name := range []string{"Credential", "Signature", "SignedHeaders"} {
-		if p[name] == "" {
+	for i, name := range parameterNames {
+		if values[i] == "" {
 			missing = append(missing, "Authorization header requires '"+name+"' parameter.")
 		}
 	}
 	switch {
 	case missing != nil:
-		return nil, incomplete(strings.Join(missing, " "))
-	case len(p) > 3:
-		return nil, incomplete("Authorization header has an unknown parameter.")
+		return values, incomplete(strings.Join(missing, " "))
+	case unknown:
+		return values, incomplete("Authorization header has an unknown parameter.")
 	}
-	return p, nil
+	return values, nil
 }
 
 // set takes the three parameters that both forms have.
@@ -132,15 +146,22 @@ func (a *authorization) set(credential, signedHeaders, signature string) error {
 }
 
 func (a *authorization) setCredential(s string) error {
-	p := strings.Split(s, "/")
-	if len(p) != 5 {
+	var p [5]string
+	n := 0
+	for part := range strings.SplitSeq(s, "/") {
+		if n < len(p) {
+			p[n] = part
+		}
+		n++
+	}
+	if n != len(p) {
 		return incomplete("Credential must have exactly 5 slash-delimited elements, " +
 			"e.g. keyid/date/region/service/term.")
 	}
 	if p[4] != scopeTerminator {
 		return incomplete("Credential should be scoped with a valid terminator: '" + scopeTerminator + "'.")
 	}
-	if _, err := time.Parse("20060102", p[1]); err != nil {
+	if _, err := time.Parse(scopeDate, p[1]); err != nil {
 		return incomplete("Date in Credential scope must have the form YYYYMMDD.")
 	}
 	if !isName(p[0]) || !isName(p[2]) || !isName(p[3]) {
@@ -181,12 +202,12 @@ func (a *authorization) setSignedHeaders(s string) error {
 }
 
 func (a *authorization) setSignature(s string) error {
-	// hex.DecodeString takes capitals too, which would give a signature many
-	// spellings.
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != len(a.signature) || strings.ToLower(s) != s {
+	var digits [2 * sha256.Size]byte
+	copy(digits[:], s)
+	_, err := hex.Decode(a.signature[:], digits[:])
+	// Decode takes capitals too, which would give a signature many spellings.
+	if err != nil || len(s) != len(digits) || strings.ToLower(s) != s {
 		return incomplete("Signature must be 64 lower-case hexadecimal digits.")
 	}
-	copy(a.signature[:], b)
 	return nil
 }

@@ -139,3 +139,33 @@ func FuzzParseAuthorization(f *testing.F) {
 		require.Equal(t, "AWS4-HMAC-SHA256,,", strings.ReplaceAll(header, " ", ""))
 	})
 }
+
+func TestInLowerCase(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, lower string
+		want        bool
+	}{
+		{"X-Amz-Date", "x-amz-date", true},
+		{"x-aMZ-dATE", "x-amz-date", true},
+		{"", "", true},
+		{"X-Amz-Date", "X-Amz-Date", false},
+		{"X-Amz-Date", "x-amz-dat", false},
+		{"X-Amz-Date", "x-amz-dates", false},
+		{"X-Amz-[", "x-amz-{", false},
+		{"X-Amz-@", "x-amz-`", false},
+		{"X-Amz-\u212a", "x-amz-k", false}, // the Kelvin sign
+		{"X-Amz-\u017f", "x-amz-s", false}, // the long s
+	} {
+		require.Equal(t, test.want, inLowerCase(test.name, test.lower), "%q %q", test.name, test.lower)
+	}
+}
+
+func TestReservedNames(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"X-Amz-": true, "x-amz-date": true, "X-AMZ-é": true, "X-Amz": false, "": false, "XX-Amz-": false, "X_Amz_Date": false, "X-Amé": false,
+	} {
+		require.Equal(t, want, isReserved(name), name)
+	}
+}

@@ -42,8 +42,12 @@ func signsQuery(query url.Values) bool {
 	return false
 }
 
-// isReserved reports whether a parameter's name is one of those kept for AWS.
-func isReserved(name string) bool { return strings.HasPrefix(strings.ToLower(name), "x-amz-") }
+// isReserved reports whether the name of a parameter or header is one of those kept
+// for AWS.
+func isReserved(name string) bool {
+	const prefix = "x-amz-"
+	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
+}
 
 // parsePresigned parses the signature of a presigned request. The error is a
 // *refusal: InvalidSignatureException if the request has an Authorization header

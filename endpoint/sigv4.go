@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -20,6 +19,7 @@ const (
 	signingAlgorithm = "AWS4-HMAC-SHA256"
 	scopeTerminator  = "aws4_request"
 	basicISO8601     = "20060102T150405Z"
+	scopeDate        = "20060102"
 
 	// maxClockSkew is how far a signature's time may lie from the wall clock: ahead
 	// of it, and behind it if the request does not say for how long it is good.
@@ -92,22 +92,21 @@ func requestTime(parameters map[string][]string) (t time.Time, name string, err 
 }
 
 // parseBasic parses yyyymmddThhmmssZ. time.Parse alone would let a fraction of a
-// second pass.
+// second pass, which is all that it takes beyond the layout and makes it longer.
 func parseBasic(s string) (time.Time, error) {
-	t, err := time.Parse(basicISO8601, s)
-	if err == nil && t.Format(basicISO8601) != s {
-		err = fmt.Errorf("want %d characters", len(basicISO8601))
+	if len(s) != len(basicISO8601) {
+		return time.Time{}, fmt.Errorf("want %d characters", len(basicISO8601))
 	}
-	return t, err
+	return time.Parse(basicISO8601, s)
 }
 
 // checkTime compares the signature's time t with the scope and the clock: it is good
 // from maxClockSkew before t until the end of its lifetime.
 func (a *authorization) checkTime(t, now time.Time) error {
 	stamp := t.Format(basicISO8601)
-	if a.date != stamp[:len(a.date)] {
+	if day := stamp[:len(scopeDate)]; a.date != day {
 		return invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "+
-			"'%s' != '%s', from '%s'.", a.date, stamp[:len(a.date)], stamp)
+			"'%s' != '%s', from '%s'.", a.date, day, stamp)
 	}
 	now = now.UTC()
 	if earliest := now.Add(-a.lifetime); t.Before(earliest) {
@@ -136,12 +135,29 @@ func (a *authorization) checkSignedHeaders(h http.Header, timeHeader string) err
 		return invalid(text, http.CanonicalHeaderKey(timeHeader))
 	}
 	for name := range h {
-		lower := strings.ToLower(name)
-		if strings.HasPrefix(lower, "x-amz-") && !slices.Contains(a.signedHeaders, lower) {
+		signed := func(lower string) bool { return inLowerCase(name, lower) }
+		if isReserved(name) && !slices.ContainsFunc(a.signedHeaders, signed) {
 			return invalid(text, name)
 		}
 	}
 	return nil
+}
+
+// inLowerCase reports whether lower is name with its ASCII letters in lower case.
+func inLowerCase(name, lower string) bool {
+	if len(name) != len(lower) {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // checkContentHash compares the hash that the client gives for its body, if it
