@@ -1,10 +1,8 @@
 package endpoint
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -19,29 +17,28 @@ const maxBody = 1 << 20
 
 const contentType = "application/x-amz-json-1.1"
 
-// readBody reads the body of a request, of which claim has seen that it does not say
-// to be too long, until ctx is done: then w, where it can, stops the connection's
-// reading, which no context does by itself.
-func readBody(ctx context.Context, w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// readBody reads the body of a request into b. claim has seen that it does not say to
+// be too long. When ctx is done, w stops the connection's reading where it can, which
+// no context does by itself.
+func readBody(ctx context.Context, w http.ResponseWriter, r *http.Request, b *buffer) error {
 	cut := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // long ago
 		close(cut)
 	})
-	var body bytes.Buffer
-	n, err := body.ReadFrom(io.LimitReader(r.Body, maxBody+1))
+	err := b.readAll(r.Body, maxBody)
 	if !stop() {
 		<-cut // w must not be used any more when the request is over
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, bodyTimeout()
+		return bodyTimeout()
 	case err != nil:
-		return nil, clientError("SerializationException", "the body could not be read")
-	case n > maxBody:
-		return nil, tooLarge()
+		return clientError("SerializationException", "the body could not be read")
+	case len(b.bytes) > maxBody:
+		return tooLarge()
 	}
-	return body.Bytes(), nil
+	return nil
 }
 
 // badBody returns the answer to a body that is not the operation's input. What it

@@ -43,6 +43,7 @@ type Handler struct {
 	gate     *gate
 	rate     *rateLimiter     // nil if there is none
 	now      func() time.Time // the wall clock
+	buffers  buffers
 }
 
 // New returns a handler.
@@ -82,31 +83,32 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	c, err := h.claim(r) // before the body: a stranger's is not read
 	if err != nil {
-		write(w, answer{}, err)
+		write(w, nil, answer{}, err)
 		return
 	}
 	if !h.gate.enter(ctx, c.principal) {
-		write(w, answer{}, unavailable())
+		write(w, nil, answer{}, unavailable())
 		return
 	}
 	defer h.gate.leave(c.principal)
-	a, err := h.serve(ctx, w, r, c)
-	write(w, a, err)
+	b := h.buffers.get()
+	defer h.buffers.put(b)
+	a, err := h.serve(ctx, w, r, c, b)
+	write(w, b, a, err)
 }
 
-// serve has the service answer a request. w is for cutting off its body.
-func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, c claim) (a answer, err error) {
-	body, err := readBody(ctx, w, r)
-	if err != nil {
+// serve has the service answer a request, whose body it reads into b. w is for
+// cutting that off.
+func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, c claim, b *buffer) (a answer, err error) {
+	if err := readBody(ctx, w, r, b); err != nil {
 		return a, err
 	}
-	defer clear(body) // it may hold plaintext
-	caller, err := h.authenticate(r, c, body)
+	caller, err := h.authenticate(r, c, b.bytes)
 	if err != nil {
 		return a, err
 	}
 	in := c.operation.NewInput()
-	if err := awsjson.Decode(body, in); err != nil {
+	if err := awsjson.Decode(b.bytes, in); err != nil {
 		return a, badBody(err)
 	}
 	a.emptyBody = c.operation.EmptyBody()

@@ -18,33 +18,35 @@ type answer struct {
 	requestID string // "" if the request has not reached the service
 }
 
-// write sends an answer, or an error in its place.
-func write(w http.ResponseWriter, a answer, err error) {
+// write sends an answer, which it puts together in b, or an error in its place.
+func write(w http.ResponseWriter, b *buffer, a answer, err error) {
 	if a.requestID == "" {
 		a.requestID = uuid.New()
 	}
 	header := w.Header()
-	header.Set("X-Amzn-Requestid", a.requestID)
-	header.Set("Cache-Control", "no-cache, no-store, must-revalidate, private")
-	header.Set("Expires", "0")
-	header.Set("Pragma", "no-cache")
-	header.Set("Content-Type", contentType)
-	if err != nil {
-		writeError(w, err)
-		return
+	setHeader(header, a.requestID)
+	if err == nil && !a.emptyBody {
+		var body []byte
+		body, err = awsjson.Append(b.bytes[:0], a.output)
+		b.hold(body)
 	}
-	if a.emptyBody {
+	switch {
+	case err != nil:
+		writeError(w, err)
+	case a.emptyBody:
 		header.Set("Content-Length", "0")
 		w.WriteHeader(http.StatusOK)
-		return
+	default:
+		_, _ = w.Write(b.bytes) // the client is gone: there is nobody to tell
 	}
-	body, err := awsjson.Append(nil, a.output)
-	if err != nil {
-		writeError(w, err)
-		return
+}
+
+// setHeader sets what the head of every answer has.
+func setHeader(h http.Header, requestID string) {
+	values := &[...]string{requestID, "no-cache, no-store, must-revalidate, private", "0", "no-cache", contentType}
+	for i, name := range [len(values)]string{"X-Amzn-Requestid", "Cache-Control", "Expires", "Pragma", "Content-Type"} {
+		h[name] = values[i : i+1 : i+1]
 	}
-	_, _ = w.Write(body) // the client is gone: there is nobody to tell
-	clear(body)          // it may hold plaintext
 }
 
 // writeError answers with the body of an AWS error: the code, and the message if
