@@ -17,19 +17,29 @@ const maxBody = 1 << 20
 
 const contentType = "application/x-amz-json-1.1"
 
+// promptly is how soon nearly every body is there. Only then is the trouble taken to
+// watch the context.
+const promptly = 10 * time.Millisecond
+
 // readBody reads the body of a request into b. claim has seen that it does not say to
 // be too long. When ctx is done, w stops the connection's reading where it can, which
 // no context does by itself.
 func readBody(ctx context.Context, w http.ResponseWriter, r *http.Request, b *buffer) error {
-	cut := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // long ago
-		close(cut)
+	read := make(chan struct{})
+	watch := time.AfterFunc(promptly, func() {
+		select {
+		case <-read:
+		case <-ctx.Done():
+			_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // long ago
+			<-read
+		}
 	})
+	defer func() {
+		if !watch.Stop() {
+			read <- struct{}{} // w must not be used any more when the request is over
+		}
+	}()
 	err := b.readAll(r.Body, maxBody)
-	if !stop() {
-		<-cut // w must not be used any more when the request is over
-	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return bodyTimeout()

@@ -79,8 +79,8 @@ func (h *Handler) Format(f fmt.State, _ rune) { fmt.Fprint(f, "endpoint.Handler{
 
 // ServeHTTP answers one request. Errors have the bodies and statuses of AWS.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), h.timeout)
-	defer cancel()
+	ctx := newDeadline(r.Context(), h.timeout)
+	defer ctx.end()
 	c, err := h.claim(r) // before the body: a stranger's is not read
 	if err != nil {
 		write(w, nil, answer{}, err)
