@@ -12,6 +12,7 @@ type gate struct {
 
 	mu     sync.Mutex
 	shares map[principal]*share // of those in or waiting; guarded by mu
+	spare  *share               // that of the last who has left, or nil; guarded by mu
 }
 
 // A share is one principal's part of a gate.
@@ -29,18 +30,30 @@ func newGate(places int) *gate {
 // of the gate's while waiting.
 func (g *gate) enter(ctx context.Context, p principal) bool {
 	s := g.join(p)
-	select {
-	case s.places <- struct{}{}:
-	case <-ctx.Done():
+	if !take(ctx, s.places) {
 		g.part(p)
 		return false
 	}
-	select {
-	case g.places <- struct{}{}:
-		return true
-	case <-ctx.Done():
+	if !take(ctx, g.places) {
 		<-s.places
 		g.part(p)
+		return false
+	}
+	return true
+}
+
+// take waits for a place until ctx is done. It does not ask ctx for Done if there is
+// one.
+func take(ctx context.Context, places chan<- struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	default:
+	}
+	select {
+	case places <- struct{}{}:
+		return true
+	case <-ctx.Done():
 		return false
 	}
 }
@@ -48,7 +61,8 @@ func (g *gate) enter(ctx context.Context, p principal) bool {
 // leave gives p's place back.
 func (g *gate) leave(p principal) {
 	<-g.places
-	<-g.part(p).places
+	<-g.share(p).places
+	g.part(p)
 }
 
 // join returns p's share and counts the caller among its users.
@@ -57,20 +71,29 @@ func (g *gate) join(p principal) *share {
 	defer g.mu.Unlock()
 	s := g.shares[p]
 	if s == nil {
-		s = &share{places: make(chan struct{}, (cap(g.places)+1)/2)}
+		if s, g.spare = g.spare, nil; s == nil {
+			s = &share{places: make(chan struct{}, (cap(g.places)+1)/2)}
+		}
 		g.shares[p] = s
 	}
 	s.users++
 	return s
 }
 
-// part undoes join.
-func (g *gate) part(p principal) *share {
+// share returns the share of one of its users.
+func (g *gate) share(p principal) *share {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.shares[p]
+}
+
+// part undoes join, for somebody who has no place.
+func (g *gate) part(p principal) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s := g.shares[p]
 	if s.users--; s.users == 0 {
 		delete(g.shares, p)
+		g.spare = s
 	}
-	return s
 }

@@ -103,3 +103,32 @@ func TestGateUnderLoad(t *testing.T) {
 	require.Empty(t, g.shares)
 	require.Empty(t, g.places)
 }
+
+// A share that nobody uses any more is used again, by whoever comes next, and is
+// empty then.
+func TestGateUsesSharesAgain(t *testing.T) {
+	t.Parallel()
+	g := newGate(4)
+	for i := range 10 {
+		p := principal{"1", string(rune('a' + i))}
+		require.True(t, g.enter(t.Context(), p))
+		require.True(t, g.enter(t.Context(), p))
+		require.False(t, g.enter(done(), p), "two are all that one may have")
+		g.leave(p)
+		require.NotEmpty(t, g.shares)
+		g.leave(p)
+		require.Empty(t, g.shares)
+		require.Empty(t, g.spare.places)
+		require.Zero(t, g.spare.users)
+	}
+}
+
+// Allocations can be counted only while no other test runs.
+func TestGateMakesNoGarbage(t *testing.T) {
+	g, p, ctx := newGate(4), principal{"1", "a"}, t.Context()
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		if g.enter(ctx, p) {
+			g.leave(p)
+		}
+	}))
+}
