@@ -161,7 +161,7 @@ func (a *authorization) setCredential(s string) error {
 	if p[4] != scopeTerminator {
 		return incomplete("Credential should be scoped with a valid terminator: '" + scopeTerminator + "'.")
 	}
-	if _, err := time.Parse(scopeDate, p[1]); err != nil {
+	if _, ok := parseDay(p[1]); !ok {
 		return incomplete("Date in Credential scope must have the form YYYYMMDD.")
 	}
 	if !isName(p[0]) || !isName(p[2]) || !isName(p[3]) {
@@ -175,22 +175,37 @@ func (a *authorization) setCredential(s string) error {
 // isName reports whether s can be an access key id, a Region or a service.
 func isName(s string) bool {
 	const maxName = 128 // the longest access key id that IAM defines
-	return s != "" && len(s) <= maxName && !strings.ContainsFunc(s, func(r rune) bool {
-		return !isLetterOrDigit(r) && !strings.ContainsRune("-_.", r)
-	})
+	for i := range len(s) {
+		if c := s[i]; !isLetterOrDigit(rune(c)) && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxName
 }
 
 func isLetterOrDigit(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 }
 
+// isHeader reports whether s is the name of a header (RFC 9110, section 5.6.2) in
+// lower case.
+func isHeader(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c == '-' || c >= '0' && c <= '9' {
+			continue
+		}
+		if strings.IndexByte("!#$%&'*+.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
 func (a *authorization) setSignedHeaders(s string) error {
 	names := strings.Split(s, ";")
 	for i, name := range names {
-		if name == "" || strings.ContainsFunc(name, func(r rune) bool {
-			// RFC 9110, section 5.6.2, without the upper-case letters.
-			return r >= 'A' && r <= 'Z' || !isLetterOrDigit(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
-		}) {
+		if !isHeader(name) {
 			return incomplete("SignedHeaders must be lower-case header names, separated by semicolons.")
 		}
 		if i > 0 && names[i-1] >= name {
@@ -203,10 +218,12 @@ func (a *authorization) setSignedHeaders(s string) error {
 
 func (a *authorization) setSignature(s string) error {
 	var digits [2 * sha256.Size]byte
-	copy(digits[:], s)
-	_, err := hex.Decode(a.signature[:], digits[:])
-	// Decode takes capitals too, which would give a signature many spellings.
-	if err != nil || len(s) != len(digits) || strings.ToLower(s) != s {
+	ok := len(s) == len(digits)
+	for i := range copy(digits[:], s) {
+		// hex.Decode takes capitals too, which would give a signature many spellings.
+		ok = ok && (digits[i] < 'A' || digits[i] > 'F')
+	}
+	if _, err := hex.Decode(a.signature[:], digits[:]); err != nil || !ok {
 		return incomplete("Signature must be 64 lower-case hexadecimal digits.")
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -18,8 +17,6 @@ import (
 const (
 	signingAlgorithm = "AWS4-HMAC-SHA256"
 	scopeTerminator  = "aws4_request"
-	basicISO8601     = "20060102T150405Z"
-	scopeDate        = "20060102"
 
 	// maxClockSkew is how far a signature's time may lie from the wall clock: ahead
 	// of it, and behind it if the request does not say for how long it is good.
@@ -70,43 +67,35 @@ func (s *signer) verify(r *http.Request, payloadHash [sha256.Size]byte, a *autho
 // requestTime returns the time that the request gives for its signature, and the
 // lower-case name of the parameter that it stands in: X-Amz-Date or else Date.
 func requestTime(parameters map[string][]string) (t time.Time, name string, err error) {
-	const bad = "Date must be in ISO-8601 'basic format'. See http://en.wikipedia.org/wiki/ISO_8601"
+	ok := false
 	switch x, d := parameters["X-Amz-Date"], parameters["Date"]; {
 	case len(x) == 1:
 		name = "x-amz-date"
-		t, err = parseBasic(x[0])
+		t, ok = parseStamp(x[0])
 	case len(x) == 0 && len(d) == 1:
 		name = "date"
-		if t, err = parseBasic(d[0]); err != nil {
+		if t, ok = parseStamp(d[0]); !ok {
 			t, err = http.ParseTime(d[0])
+			ok = err == nil
 		}
 	case len(x) == 0 && len(d) == 0:
 		return t, "", incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
 	default:
 		return t, "", incomplete("Request has more than one date header of a kind.")
 	}
-	if err != nil {
-		return t, "", incomplete(bad)
+	if !ok {
+		return t, "", incomplete("Date must be in ISO-8601 'basic format'. See http://en.wikipedia.org/wiki/ISO_8601")
 	}
 	return t.UTC(), name, nil
-}
-
-// parseBasic parses yyyymmddThhmmssZ. time.Parse alone would let a fraction of a
-// second pass, which is all that it takes beyond the layout and makes it longer.
-func parseBasic(s string) (time.Time, error) {
-	if len(s) != len(basicISO8601) {
-		return time.Time{}, fmt.Errorf("want %d characters", len(basicISO8601))
-	}
-	return time.Parse(basicISO8601, s)
 }
 
 // checkTime compares the signature's time t with the scope and the clock: it is good
 // from maxClockSkew before t until the end of its lifetime.
 func (a *authorization) checkTime(t, now time.Time) error {
-	stamp := t.Format(basicISO8601)
-	if day := stamp[:len(scopeDate)]; a.date != day {
+	var b [lenStamp]byte
+	if day := appendStamp(b[:0], t)[:lenDay]; string(day) != a.date {
 		return invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "+
-			"'%s' != '%s', from '%s'.", a.date, day, stamp)
+			"'%s' != '%s', from '%s'.", a.date, stamp(t)[:lenDay], stamp(t))
 	}
 	now = now.UTC()
 	if earliest := now.Add(-a.lifetime); t.Before(earliest) {
@@ -115,11 +104,11 @@ func (a *authorization) checkTime(t, now time.Time) error {
 			lifetime = strconv.Itoa(int(a.lifetime/time.Second)) + " s"
 		}
 		return invalid("Signature expired: %s is now earlier than %s (%s - %s)",
-			stamp, earliest.Format(basicISO8601), now.Format(basicISO8601), lifetime)
+			stamp(t), stamp(earliest), stamp(now), lifetime)
 	}
 	if latest := now.Add(maxClockSkew); t.After(latest) {
 		return invalid("Signature not yet current: %s is still later than %s (%s + 5 min.)",
-			stamp, latest.Format(basicISO8601), now.Format(basicISO8601))
+			stamp(t), stamp(latest), stamp(now))
 	}
 	return nil
 }
@@ -179,7 +168,7 @@ func checkContentHash(h http.Header, payloadHash [sha256.Size]byte) error {
 // hash, to its time and scope.
 func appendStringToSign(dst []byte, a *authorization, t time.Time, hash [sha256.Size]byte) []byte {
 	dst = append(dst, signingAlgorithm+"\n"...)
-	dst = t.AppendFormat(dst, basicISO8601)
+	dst = appendStamp(dst, t)
 	dst = append(append(dst, '\n'), a.date...)
 	for _, part := range [...]string{a.region, a.service, scopeTerminator} {
 		dst = append(append(dst, '/'), part...)
