@@ -293,7 +293,7 @@ func decodeBlob(d *decoder, v reflect.Value) *SyntaxError {
 	if err != nil {
 		return err
 	}
-	if bytes.ContainsAny(text, "\r\n") {
+	if bytes.IndexByte(text, '\r') >= 0 || bytes.IndexByte(text, '\n') >= 0 {
 		return d.fail("bad base64")
 	}
 	b := make([]byte, base64.StdEncoding.DecodedLen(len(text)))

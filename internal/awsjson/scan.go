@@ -151,21 +151,23 @@ func (d *decoder) digits() bool {
 // means. The bytes alias the body or scratch and are valid until the next call.
 func (d *decoder) text() ([]byte, *SyntaxError) {
 	d.pos++
-	start := d.pos
-	for d.pos < len(d.data) {
-		switch c := d.data[d.pos]; {
-		case c == '"':
-			s := d.data[start:d.pos]
-			d.pos++
-			return s, nil
-		case c == '\\':
-			d.scratch = append(d.scratch[:0], d.data[start:d.pos]...)
-			return d.escapedText()
-		case c < ' ':
-			return nil, d.fail("control character in a string")
+	rest := d.data[d.pos:]
+	for i, c := range rest { // most of a body goes by here
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
 		}
-		d.pos++
+		d.pos += i
+		switch c {
+		case '"':
+			d.pos++
+			return rest[:i], nil
+		case '\\':
+			d.scratch = append(d.scratch[:0], rest[:i]...)
+			return d.escapedText()
+		}
+		return nil, d.fail("control character in a string")
 	}
+	d.pos = len(d.data)
 	return nil, d.unexpected("a closing quote")
 }
 
