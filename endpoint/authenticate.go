@@ -73,7 +73,7 @@ func (h *Handler) claim(r *http.Request) (c claim, err error) {
 // authenticate returns the caller of a request: that of the access key which has
 // signed it, in the Region that it was signed for. The request counts towards the
 // caller's rate from here on.
-func (h *Handler) authenticate(r *http.Request, c claim, body []byte) (identity.Caller, error) {
+func (h *Handler) authenticate(r *http.Request, c *claim, body []byte) (identity.Caller, error) {
 	if !h.insecure {
 		if err := c.key.verify(r, sha256.Sum256(body), &c.authorization, c.signedAt); err != nil {
 			return identity.Caller{}, err

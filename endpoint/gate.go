@@ -61,8 +61,10 @@ func take(ctx context.Context, places chan<- struct{}) bool {
 // leave gives p's place back.
 func (g *gate) leave(p principal) {
 	<-g.places
-	<-g.share(p).places
-	g.part(p)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	<-g.shares[p].places // never waits: the caller's place is among them
+	g.drop(p)
 }
 
 // join returns p's share and counts the caller among its users.
@@ -80,17 +82,15 @@ func (g *gate) join(p principal) *share {
 	return s
 }
 
-// share returns the share of one of its users.
-func (g *gate) share(p principal) *share {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.shares[p]
-}
-
 // part undoes join, for somebody who has no place.
 func (g *gate) part(p principal) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.drop(p)
+}
+
+// drop counts one user of p's share less. The caller holds mu.
+func (g *gate) drop(p principal) {
 	s := g.shares[p]
 	if s.users--; s.users == 0 {
 		delete(g.shares, p)

@@ -93,13 +93,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.gate.leave(c.principal)
 	b := h.buffers.get()
 	defer h.buffers.put(b)
-	a, err := h.serve(ctx, w, r, c, b)
+	a, err := h.serve(ctx, w, r, &c, b)
 	write(w, b, a, err)
 }
 
 // serve has the service answer a request, whose body it reads into b. w is for
 // cutting that off.
-func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, c claim, b *buffer) (a answer, err error) {
+func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, c *claim, b *buffer) (a answer, err error) {
 	if err := readBody(ctx, w, r, b); err != nil {
 		return a, err
 	}
