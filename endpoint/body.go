@@ -17,28 +17,11 @@ const maxBody = 1 << 20
 
 const contentType = "application/x-amz-json-1.1"
 
-// promptly is how soon nearly every body is there. Only then is the trouble taken to
-// watch the context.
-const promptly = 10 * time.Millisecond
-
-// readBody reads the body of a request into b. claim has seen that it does not say to
-// be too long. When ctx is done, w stops the connection's reading where it can, which
-// no context does by itself.
+// readBody reads the body of a request into b, until ctx is done. claim has seen that
+// it does not say to be too long.
 func readBody(ctx context.Context, w http.ResponseWriter, r *http.Request, b *buffer) error {
-	read := make(chan struct{})
-	watch := time.AfterFunc(promptly, func() {
-		select {
-		case <-read:
-		case <-ctx.Done():
-			_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // long ago
-			<-read
-		}
-	})
-	defer func() {
-		if !watch.Stop() {
-			read <- struct{}{} // w must not be used any more when the request is over
-		}
-	}()
+	b.watch.start(ctx, w)
+	defer b.watch.stop()
 	err := b.readAll(r.Body, maxBody)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -49,6 +32,51 @@ func readBody(ctx context.Context, w http.ResponseWriter, r *http.Request, b *bu
 		return tooLarge()
 	}
 	return nil
+}
+
+// promptly is how soon nearly every body is there. Only then is the trouble taken to
+// watch the context.
+const promptly = 10 * time.Millisecond
+
+// A bodyWatch stops the reading of a body when a context is done, which no context
+// does by itself. It can be started again when it was stopped.
+type bodyWatch struct {
+	timer *time.Timer   // calls wait; nil before the first start
+	read  chan struct{} // for the end of a wait
+
+	// Of the request whose body is read.
+	ctx context.Context
+	w   http.ResponseWriter
+}
+
+// start has the connection of w stop reading, where it can, when ctx is done.
+func (v *bodyWatch) start(ctx context.Context, w http.ResponseWriter) {
+	v.ctx, v.w = ctx, w
+	if v.timer == nil {
+		v.read = make(chan struct{})
+		v.timer = time.AfterFunc(promptly, v.wait)
+		return
+	}
+	v.timer.Reset(promptly)
+}
+
+// stop ends the watch. Then w is not used any more, as it must not be when the
+// request is over.
+func (v *bodyWatch) stop() {
+	if !v.timer.Stop() {
+		v.read <- struct{}{}
+	}
+	v.ctx, v.w = nil, nil
+}
+
+// wait watches a body that has not come promptly, until it is stopped.
+func (v *bodyWatch) wait() {
+	select {
+	case <-v.read:
+	case <-v.ctx.Done():
+		_ = http.NewResponseController(v.w).SetReadDeadline(time.Unix(1, 0)) // long ago
+		<-v.read
+	}
 }
 
 // badBody returns the answer to a body that is not the operation's input. What it

@@ -60,25 +60,53 @@ func TestBodyIsReadInTime(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				parent, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				if test.cancelledAfter > 0 {
-					time.AfterFunc(test.cancelledAfter, cancel)
-				}
-				start := time.Now()
-				ctx := newDeadline(parent, test.timeout)
-				c := &slowConn{takes: test.takes, cut: make(chan struct{})}
-				r := (&http.Request{Body: io.NopCloser(c)}).WithContext(ctx)
 				b := new(buffers).get()
-				require.Equal(t, test.want, readBody(ctx, c, r, b))
-				require.Equal(t, test.after, time.Since(start))
-				if test.want == nil {
-					require.Equal(t, "x", string(b.bytes))
+				for range 3 { // with the same buffer
+					parent, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					if test.cancelledAfter > 0 {
+						time.AfterFunc(test.cancelledAfter, cancel)
+					}
+					start := time.Now()
+					ctx := newDeadline(parent, test.timeout)
+					c := &slowConn{takes: test.takes, cut: make(chan struct{})}
+					r := (&http.Request{Body: io.NopCloser(c)}).WithContext(ctx)
+					require.Equal(t, test.want, readBody(ctx, c, r, b))
+					require.Equal(t, test.after, time.Since(start))
+					if test.want == nil {
+						require.Equal(t, "x", string(b.bytes))
+					}
+					c.over = true
+					ctx.end()
+					time.Sleep(time.Hour)
+					b.wipe()
 				}
-				c.over = true
-				ctx.end()
-				time.Sleep(time.Hour)
 			})
 		})
 	}
+}
+
+// A watch is stopped at any moment, also when it just begins to wait or to cut.
+func TestBodyWatchStopsAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var v bodyWatch
+		for _, timeout := range []time.Duration{promptly / 2, promptly, 2 * promptly} {
+			for _, stop := range []time.Duration{0, promptly - 1, promptly, promptly + 1, 2*promptly - 1, 2 * promptly, 3 * promptly} {
+				ctx := newDeadline(t.Context(), timeout)
+				c := &slowConn{cut: make(chan struct{})}
+				v.start(ctx, c)
+				time.Sleep(stop)
+				v.stop()
+				c.over = true
+				ctx.end()
+				select {
+				case <-c.cut:
+					require.GreaterOrEqual(t, stop, max(promptly, timeout))
+				default:
+					require.LessOrEqual(t, stop, max(promptly, timeout))
+				}
+			}
+		}
+	})
 }

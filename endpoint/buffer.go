@@ -17,13 +17,16 @@ type buffers struct{ pool sync.Pool } // of *buffer
 
 // A buffer holds the body of a request and then that of its answer. Either may be
 // plaintext: no memory that held it is let go before it is wiped.
-type buffer struct{ bytes []byte }
+type buffer struct {
+	bytes []byte
+	watch bodyWatch // of the reading of a body
+}
 
 func (p *buffers) get() *buffer {
 	if b, ok := p.pool.Get().(*buffer); ok {
 		return b
 	}
-	return &buffer{make([]byte, 0, newBuffer)}
+	return &buffer{bytes: make([]byte, 0, newBuffer)}
 }
 
 // put takes a buffer back. Nobody may have a part of it any more.
