@@ -121,8 +121,12 @@ func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r *http.Requ
 
 // route finds the operation that a request is for.
 func route(r *http.Request) (kms.Operation, error) {
-	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "TrentService.")
-	if len(r.Header["X-Amz-Target"]) != 1 || r.Method != http.MethodPost || r.URL.Path != "/" || !ok {
+	targets := r.Header["X-Amz-Target"]
+	if len(targets) != 1 || r.Method != http.MethodPost || r.URL.Path != "/" {
+		return kms.Operation{}, unknownOperation()
+	}
+	name, ok := strings.CutPrefix(targets[0], "TrentService.")
+	if !ok {
 		return kms.Operation{}, unknownOperation()
 	}
 	op, ok := kms.LookupOperation(name)
