@@ -80,6 +80,9 @@ func (c Caller) Root() bool {
 
 // In returns the same caller acting in another Region.
 func (c Caller) In(region string) Caller {
+	if region == c.Region {
+		return c
+	}
 	if c.Root() {
 		c.Principal = Root(c.Account, region).Principal // the partition may differ
 	}

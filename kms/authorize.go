@@ -71,9 +71,9 @@ func (r *request) authorize(action string, t *target, conditions *policy.Context
 	return accessDenied(why.Message())
 }
 
-// question asks the policy engine for one permission.
+// question asks the policy engine for one permission. It is good until the next one.
 func (r *request) question(action string, t *target, conditions *policy.Context) *policy.Request {
-	return &policy.Request{
+	r.asked = policy.Request{
 		Caller:                      r.principal,
 		Action:                      action,
 		Resource:                    t.arn,
@@ -82,20 +82,23 @@ func (r *request) question(action string, t *target, conditions *policy.Context)
 		Grant:                       t.grant,
 		ResourceInManagementAccount: r.account(t.account).Management,
 	}
+	return &r.asked
 }
 
-// layers returns all that bears on a request for a target but the grants.
+// layers returns all that bears on a request for a target but the grants. They are good
+// until the next ones.
 func (r *request) layers(t *target) (*policy.Layers, error) {
-	layers := r.caller.Layers(r.bound, r.home)
+	layers := &r.bearing
+	*layers = r.caller.Layers(r.bound, r.home)
 	layers.RCP = r.account(t.account).RCP
 	if t.key == nil {
-		return &layers, nil
+		return layers, nil
 	}
 	var err error
 	if layers.Resource, err = r.service.policies.of(t.key); err != nil {
 		return nil, fmt.Errorf("kms: the stored policy of %s: %v", t.arn, err) // no refusal of the request's
 	}
-	return &layers, nil
+	return layers, nil
 }
 
 // account returns an account's place in its organization.

@@ -26,7 +26,9 @@ func call[I, O any](ctx context.Context, c *Client, op *operation[I, O], in *I) 
 	if in == nil {
 		in = new(I)
 	}
-	out, err := c.service.newRequest(op, c.caller).serve(ctx, in)
+	r := c.service.newRequest(op, c.caller)
+	out, err := r.serve(ctx, in)
+	r.release()
 	if err != nil {
 		return nil, &smithy.OperationError{ServiceID: sdk.ServiceID, OperationName: op.name, Err: err}
 	}

@@ -83,7 +83,9 @@ func (c *constraints) dataKey(id *string, n *int32, spec types.DataKeySpec, cont
 	c.number("numberOfBytes", n, 1, 1024)
 	oneOf(c, "keySpec", spec, spec.Values())
 	c.encryptionContext("encryptionContext", context)
-	c.reject((n == nil) == (spec == ""), validation("Please specify either number of bytes or key spec."))
+	if (n == nil) == (spec == "") {
+		c.reject(true, validation("Please specify either number of bytes or key spec."))
+	}
 	c.grantTokens(tokens)
 }
 

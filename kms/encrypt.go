@@ -183,7 +183,9 @@ func (c *constraints) source(path string, b []byte, modifiers []types.DryRunModi
 	if b != nil || !ignoresCiphertext(modifiers) {
 		c.blob(path, b, 1, maxCiphertext)
 	}
-	c.reject(len(modifiers) > 0 && !aws.ToBool(dryRun), validation("DryRunModifiers can be used only when DryRun is true."))
+	if len(modifiers) > 0 && !aws.ToBool(dryRun) {
+		c.reject(true, validation("DryRunModifiers can be used only when DryRun is true."))
+	}
 }
 
 func ignoresCiphertext(modifiers []types.DryRunModifierType) bool {

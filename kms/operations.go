@@ -122,5 +122,7 @@ func (o Operation) EmptyBody() bool { return o.op.emptyBody() }
 func (s *Service) Invoke(ctx context.Context, c identity.Caller, o Operation, in any) (out any, requestID string, err error) {
 	r := s.newRequest(o.op, c)
 	out, err = r.serve(ctx, in)
-	return out, r.id, err
+	requestID = r.id
+	r.release()
+	return out, requestID, err
 }

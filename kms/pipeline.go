@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -96,9 +97,10 @@ type request struct {
 	due     []*keyrecord.Key // to be rotated; may be shared
 
 	constraints constraints
-	resources   [2]string // room for those of the event
-	targets     []target  // of the attempt
-	out         any       // what the attempt came to
+	asked       policy.Request // of the policy engine, the last question
+	bearing     policy.Layers  // what bears on it
+	targets     []target       // of the attempt
+	out         any            // what the attempt came to
 	err         error
 	inquiry     inquiry         // what the attempts had to ask
 	charged     bool            // the rate of the keys' class
@@ -113,8 +115,14 @@ type request struct {
 // overtaken. Within one service once is enough.
 const maxAttempts = 8
 
+// requests keeps requests that are over, empty, for their memory: a kilobyte each.
+var requests = sync.Pool{New: func() any { return new(request) }}
+
+// newRequest returns a request of the caller's. Who has it served releases it then.
 func (s *Service) newRequest(op anyOperation, caller identity.Caller) *request {
-	r := &request{service: s, op: op, caller: caller, now: s.now().UTC().Truncate(time.Millisecond), id: uuid.New()}
+	r := requests.Get().(*request)
+	r.service, r.op, r.caller = s, op, caller
+	r.now, r.id = s.now().UTC().Truncate(time.Millisecond), uuid.New()
 	r.event = audit.Event{
 		ID:        uuid.New(),
 		RequestID: r.id,
@@ -130,6 +138,13 @@ func (s *Service) newRequest(op anyOperation, caller identity.Caller) *request {
 		r.event.SourceIP = caller.SourceIP.String()
 	}
 	return r
+}
+
+// release ends a request. Nothing may refer to it any more; what it was answered, and
+// its event, do not.
+func (r *request) release() {
+	*r = request{}
+	requests.Put(r)
 }
 
 // serve takes the request through the pipeline. The result is a pointer to the
@@ -244,7 +259,7 @@ func (r *request) attempt(ctx context.Context, in any) (any, error) {
 	r.out, r.err = nil, nil // a View that fails has no attempt
 	viewErr := r.service.store.View(ctx, func(tx store.Tx) error {
 		r.draft = store.NewDraft(tx)
-		r.event.Resources = r.resources[:0]
+		r.event.Resources = nil // a sink may have kept those of an attempt before
 		r.out, r.err = r.op.decide(r, in)
 		return nil
 	})
@@ -349,9 +364,6 @@ func (r *request) record(ctx context.Context, outcome error) error {
 	}
 	if r.service.audit == nil {
 		return nil
-	}
-	if len(r.event.Resources) == 0 {
-		r.event.Resources = nil
 	}
 	return r.service.audit.Record(ctx, r.event)
 }
