@@ -88,6 +88,8 @@ func each(t *testing.T, test func(t *testing.T, f *fixture), configure ...func(*
 
 func idOf(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
+func regionOf(arn string) string { return strings.Split(arn, ":")[3] }
+
 func aliasARN(name string) string { return keyrecord.AliasARN(region, account, name) }
 
 // nameOf returns the operation that an Input struct belongs to.

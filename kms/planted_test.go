@@ -50,7 +50,7 @@ func plantToken(t *testing.T, s *kms.Service, key string, now time.Time) importe
 	require.NoError(t, err)
 	token := append([]byte{1}, idOf(key)...) // docs/formats.md
 	token = append(binary.BigEndian.AppendUint64(token, uint64(kept.Expires.UnixMilli())), random(32)...)
-	require.NoError(t, s.PutRecord(t.Context(), keyrecord.ImportTokenName(account, region, idOf(key), token), record))
+	require.NoError(t, s.PutRecord(t.Context(), keyrecord.ImportTokenName(account, regionOf(key), idOf(key), token), record))
 	return importer{key, token, &parsed.(*rsa.PrivateKey).PublicKey, oaep256}
 }
 
