@@ -26,7 +26,13 @@ func observe(t *testing.T, s store.Store) observed {
 	t.Helper()
 	raw := dump(t, s)
 	o := observeIn(t, region, raw)
-	o.elsewhere = map[string]observed{frankfurt: observeIn(t, frankfurt, raw), tokyo: observeIn(t, tokyo, raw)}
+	o.elsewhere = map[string]observed{}
+	for name := range raw {
+		in, _, _ := strings.Cut(strings.TrimPrefix(name, "kms/"+account+"/"), "/")
+		if _, seen := o.elsewhere[in]; !seen && in != region && strings.HasPrefix(name, keyrecord.KeyPrefix(account, in)) {
+			o.elsewhere[in] = observeIn(t, in, raw)
+		}
+	}
 	return o
 }
 
