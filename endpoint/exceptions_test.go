@@ -103,9 +103,9 @@ var exceptions = []struct {
 		},
 	},
 	{
-		"UnsupportedOperationException", is[*types.UnsupportedOperationException], "MultiRegion is not supported.",
-		func(u user, _ *string) error {
-			_, err := u.CreateKey(u.ctx, &sdk.CreateKeyInput{MultiRegion: aws.Bool(true)})
+		"UnsupportedOperationException", is[*types.UnsupportedOperationException], "<key> origin is AWS_KMS which is not valid for this operation.",
+		func(u user, key *string) error {
+			_, err := u.DeleteImportedKeyMaterial(u.ctx, &sdk.DeleteImportedKeyMaterialInput{KeyId: key})
 			return err
 		},
 	},
