@@ -10,6 +10,9 @@ import (
 	"github.com/sealring/sealring/internal/keyrecord"
 )
 
+// maxKeyStoresPage is how many stores a page has at most, and if nothing else is asked for.
+const maxKeyStoresPage = 1000
+
 var describeCustomKeyStores = &operation[sdk.DescribeCustomKeyStoresInput, sdk.DescribeCustomKeyStoresOutput]{
 	name:     "DescribeCustomKeyStores",
 	readOnly: true,
@@ -25,7 +28,7 @@ var describeCustomKeyStores = &operation[sdk.DescribeCustomKeyStoresInput, sdk.D
 			validation("CustomKeyStoreId and CustomKeyStoreName cannot be used together."))
 	},
 	run: func(r *request, in *sdk.DescribeCustomKeyStoresInput, _ []target) (*sdk.DescribeCustomKeyStoresOutput, error) {
-		p, err := openPage("DescribeCustomKeyStores", in.Limit, in.Marker, maxKeyStores, maxKeyStores)
+		p, err := openPage("DescribeCustomKeyStores", in.Limit, in.Marker, maxKeyStoresPage, maxKeyStoresPage)
 		if err != nil {
 			return nil, err
 		}

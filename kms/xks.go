@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -46,16 +47,28 @@ func (r *request) proxy(p *keyrecord.Proxy, region string) (client *xks.Proxy, i
 	}, question("proxy", p.Endpoint, p.Path, p.AccessKeyID, p.SecretAccessKey, region)
 }
 
-// xksCall describes the request to the proxy.
-func (r *request) xksCall() xks.Call {
-	return xks.Call{PrincipalARN: r.caller.Principal, Operation: r.op.operationName(), RequestID: r.id}
+// xksCall describes the request to the proxy; k is nil if it is about no key that there
+// is.
+func (r *request) xksCall(k *keyrecord.Key) xks.Call {
+	c := xks.Call{
+		PrincipalARN: cmp.Or(r.caller.Principal, r.caller.Service),
+		Operation:    r.op.operationName(),
+		RequestID:    r.id,
+	}
+	if n := len(r.caller.Via); n > 0 {
+		c.ViaService = regional(r.caller.Via[n-1], r.caller.Region)
+	}
+	if k != nil {
+		c.KeyARN = k.ARN()
+	}
+	return c
 }
 
 // testProxy asks a proxy how it is. It returns the failure that there is, if any.
 func (r *request) testProxy(p *keyrecord.Proxy) (*xksFailure, error) {
 	proxy, id := r.proxy(p, r.caller.Region)
 	health, err := ask(r, question("health", id), func(ctx context.Context) (xks.Health, error) {
-		return proxy.Health(ctx, r.xksCall())
+		return proxy.Health(ctx, r.xksCall(nil))
 	})
 	switch f := xksFailureOf(err); {
 	case f != nil:
@@ -80,7 +93,7 @@ func (r *request) checkExternalKey(s *keyrecord.KeyStore, k *keyrecord.Key) erro
 	}
 	proxy, id := r.proxy(s.Proxy, k.Region)
 	m, err := ask(r, question("metadata", id, k.XksKey), func(ctx context.Context) (xks.Metadata, error) {
-		return proxy.Metadata(ctx, k.XksKey, r.xksCall())
+		return proxy.Metadata(ctx, k.XksKey, r.xksCall(nil))
 	})
 	if f := xksFailureOf(err); f != nil {
 		return f.inCreateKey()
@@ -148,8 +161,7 @@ func (r *request) sealOutside(k *keyrecord.Key, plaintext, inner []byte, encrypt
 	}
 	header := outerHeader(k)
 	aad := outerAAD(header, encryptionContext)
-	call := r.xksCall()
-	call.KeyARN = k.ARN()
+	call := r.xksCall(k)
 	b, err := ask(r, question("encrypt", []byte(id), aad, plaintext), func(ctx context.Context) ([]byte, error) {
 		outer, err := proxy.Encrypt(ctx, k.XksKey, inner, aad, call)
 		return slices.Concat(header, outer), err
@@ -167,8 +179,7 @@ func (r *request) openOutside(k *keyrecord.Key, p blob, encryptionContext map[st
 		return nil, nil, err
 	}
 	aad := outerAAD(p.header, encryptionContext)
-	call := r.xksCall()
-	call.KeyARN = k.ARN()
+	call := r.xksCall(k)
 	b, err := ask(r, question("decrypt", []byte(id), aad, p.outer), func(ctx context.Context) ([]byte, error) {
 		return proxy.Decrypt(ctx, k.XksKey, p.outer, aad, call)
 	})
