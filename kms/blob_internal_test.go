@@ -36,6 +36,7 @@ func FuzzParseBlob(f *testing.F) {
 	f.Add(good[:blobHeader])
 	f.Add(good[:blobHeader+blobTag-1])
 	f.Add(bytes.ToUpper(good))
+	f.Add(append(outerHeader(blobTestKey("12345678-1234-4234-8234-123456789abc")), good...))
 	key := blobTestKey("12345678-1234-4234-8234-123456789abc")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		before := bytes.Clone(b)
@@ -44,7 +45,10 @@ func FuzzParseBlob(f *testing.F) {
 			return
 		}
 		header := blobMagic + "\x01" + p.account + p.keyID + string(p.material) + string(p.salt)
-		require.Equal(t, string(b), header+string(p.ciphertext))
+		if p.outer != nil {
+			header = blobMagic + "\x02" + p.account + p.keyID
+		}
+		require.Equal(t, string(b), header+string(p.ciphertext)+string(p.outer))
 		require.Equal(t, header, string(p.header))
 		require.True(t, arn.IsAccount(p.account))
 		require.True(t, isKeyID(p.keyID))
@@ -62,7 +66,7 @@ func TestParseBlobForms(t *testing.T) {
 		"magic":                 func(b []byte) []byte { b[4] = 0x79; return b },
 		"an older prefix":       func(b []byte) []byte { b[1], b[2] = 1, 1; return b },
 		"version 0":             func(b []byte) []byte { b[5] = 0; return b },
-		"version 2":             func(b []byte) []byte { b[5] = 2; return b },
+		"version 3":             func(b []byte) []byte { b[5] = 3; return b },
 		"letter in account":     func(b []byte) []byte { b[6] = 'x'; return b },
 		"upper case in key id":  func(b []byte) []byte { b[50] = 'A'; return b },
 		"no dash in key id":     func(b []byte) []byte { b[26] = '0'; return b },
@@ -125,4 +129,30 @@ func TestOpenNeedsTheKeyOfTheBlob(t *testing.T) {
 		_, _, ok := p.open(&other, context)
 		require.False(t, ok, name)
 	}
+}
+
+// TestOuterBlob has the form of blobs of external keys.
+func TestOuterBlob(t *testing.T) {
+	t.Parallel()
+	k := blobTestKey("12345678-1234-4234-8234-123456789abc")
+	header := outerHeader(k)
+	require.Len(t, header, outerLen)
+	require.Equal(t, "\x01\x02\x02\x00\x78\x02"+"111122223333"+"12345678-1234-4234-8234-123456789abc", string(header))
+	_, ok := parseBlob(header)
+	require.False(t, ok, "nothing but a header")
+	p, ok := parseBlob(append(header, "what the proxy made"...))
+	require.True(t, ok)
+	require.Equal(t, blob{account: k.Account, keyID: k.ID, header: header, outer: []byte("what the proxy made")}, p)
+	_, _, ok = p.open(k, nil) // not without the proxy
+	require.False(t, ok)
+
+	seen := map[string]bool{}
+	for _, context := range []map[string]string{nil, {"a": "bc"}, {"ab": "c"}} {
+		for _, id := range []string{k.ID, "12345678-1234-4234-8234-123456789abd"} {
+			aad := outerAAD(outerHeader(blobTestKey(id)), context)
+			require.Len(t, aad, 32)
+			seen[string(aad)] = true
+		}
+	}
+	require.Len(t, seen, 6)
 }

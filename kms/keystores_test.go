@@ -251,6 +251,18 @@ func TestTransitionsTakeTheirTime(t *testing.T) {
 	}, func(c *kms.Config) { c.Settling = time.Minute })
 }
 
+// TestConnectionAndTheClock has a clock that goes back.
+func TestConnectionAndTheClock(t *testing.T) {
+	t.Parallel()
+	f := newStoreFixture(t, false)
+	id := f.createConnected(t, f.hsmStore("s"))
+	f.Advance(-time.Hour)
+	require.Equal(t, types.ConnectionStateTypeConnected, f.describe(t, id).ConnectionState)
+	f.disconnect(t, id)
+	f.Advance(-time.Hour)
+	require.Equal(t, types.ConnectionStateTypeDisconnected, f.describe(t, id).ConnectionState)
+}
+
 func TestUnknownCustomKeyStore(t *testing.T) {
 	t.Parallel()
 	eachWithStores(t, func(t *testing.T, f *storeFixture) {

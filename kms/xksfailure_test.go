@@ -244,6 +244,17 @@ func TestStallingProxy(t *testing.T) {
 	}
 }
 
+func TestTimeoutOfProxies(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newStoreFixture(t, false, func(c *kms.Config) { c.XKSTimeout = 7 * time.Second })
+		f.proxy.Fail(xkstest.Stall())
+		begin := time.Now()
+		refused(t, f.api, f.externalStore("s"), "XksProxyUriUnreachableException", proxyText("O"))
+		require.Equal(t, 7*time.Second, time.Since(begin))
+	})
+}
+
 // TestNothingWaitsForAProxy uses the service while a request waits for a proxy, which
 // has no transaction open.
 func TestNothingWaitsForAProxy(t *testing.T) {
