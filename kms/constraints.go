@@ -59,14 +59,6 @@ func (c *constraints) reject(when bool, err error) {
 	}
 }
 
-// refuse rejects the use of a member whose feature this engine does not have. Such
-// a member is never ignored.
-func (c *constraints) refuse(member string, used bool) {
-	if used {
-		c.reject(true, unsupported("%s is not supported.", member))
-	}
-}
-
 // present requires a member and reports whether it is there.
 func (c *constraints) present(path string, there bool) bool {
 	if !there {

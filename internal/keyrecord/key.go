@@ -260,7 +260,9 @@ func KeyName(account, region, id string) string {
 
 // KeyCountName is the store key of a record that everybody writes who makes a key in an
 // account and Region where keys are counted. What it holds says nothing.
-func KeyCountName(account, region string) string { return "kms/" + account + "/" + region + "/keycount" }
+func KeyCountName(account, region string) string {
+	return "kms/" + account + "/" + region + "/keycount"
+}
 
 // AliasPrefix starts the store keys of an account's aliases in a Region; the alias
 // name without its "alias/" follows.
