@@ -54,22 +54,30 @@ func (s *Service) rotate(ctx context.Context, now time.Time, k *keyrecord.Key) b
 	r := s.newRequest(rotation{}, identity.Caller{Account: k.Account, Region: k.Region})
 	r.now, r.event.Time = now, now
 	r.event.Identity = audit.Identity{Type: "AWSService", Account: k.Account}
-	overtaken := false
+	overtaken, recorded := false, false
 	for range maxAttempts {
-		if _, err := r.decide(ctx, k); err != nil || !r.draft.Writes() {
+		by, err := r.decide(ctx, k)
+		if err != nil {
 			break
 		}
-		err := r.applyBesideOthers(ctx)
+		if !r.draft.Writes() {
+			overtaken = overtaken || by == byAnother
+			break
+		}
+		err = r.applyBesideOthers(ctx)
 		if !errors.Is(err, store.ErrConflict) {
 			return err == nil || overtaken
 		}
-		overtaken = true
+		overtaken, recorded = true, true
 	}
-	if overtaken { // and what was recorded has not come to pass
+	if recorded { // and has not come to pass
 		_ = r.takeBack(ctx, store.ErrConflict)
 	}
 	return overtaken
 }
+
+// byAnother is what a rotation comes to that somebody else was faster with.
+const byAnother = "by another"
 
 // rotation is the operation that the clock asks for. CloudTrail calls it RotateKey. Its
 // input is a key that may be due, as some request has seen it.
@@ -89,6 +97,9 @@ func (rotation) decide(r *request, in any) (any, error) {
 	k, err := r.readKey(seen.Account, region, seen.ID)
 	if err != nil || k == nil || k.Deletion != nil || k.Replica() {
 		return nil, err
+	}
+	if !r.scheduleDue(k) && !r.onDemandDue(k) {
+		return byAnother, nil
 	}
 	changed, err := r.catchUp(k)
 	if err != nil || !changed {

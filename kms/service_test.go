@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -67,14 +68,19 @@ func TestRestart(t *testing.T) {
 	require.Equal(t, key, do[sdk.DescribeKeyOutput](t, again, &sdk.DescribeKeyInput{KeyId: aws.String("alias/app")}).KeyMetadata)
 	require.Equal(t, tags("a=b"), listTags(t, again, *key.KeyId))
 
-	before := dump(t, inner)
+	contents := func() map[string]string { // but for the last use of keys, which is stored in its own time
+		all := dump(t, inner)
+		maps.DeleteFunc(all, func(name, _ string) bool { return strings.Contains(name, "/usage/") })
+		return all
+	}
+	before := contents()
 	s, err := kms.New(t.Context(), kms.Config{Store: inner, RootKey: rootKey(t, 2)})
 	require.ErrorIs(t, err, store.ErrRootKey)
 	require.Nil(t, s)
 	s, err = kms.New(t.Context(), kms.Config{Store: inner}) // a new random root key is another key
 	require.ErrorIs(t, err, store.ErrRootKey)
 	require.Nil(t, s)
-	require.Equal(t, before, dump(t, inner))
+	require.Equal(t, before, contents())
 }
 
 func TestNothingIsStoredInTheClear(t *testing.T) {

@@ -78,8 +78,8 @@ type row struct {
 
 // kind is a kind of key.
 type kind struct {
-	spec  types.KeySpec
-	usage types.KeyUsageType
+	spec     types.KeySpec
+	usage    types.KeyUsageType
 	external bool // imported material in every state
 	copies   bool // a multi-Region key with a replica
 }
