@@ -131,5 +131,6 @@ func newKeyPair(r *request, k *keyrecord.Key, name types.DataKeyPairSpec, contex
 		return keyPair{}, err
 	}
 	sealed, err := seal(k, private, context)
-	return keyPair{private, sealed, slices.Clone(usable.PublicKey())}, err
+	// The answer is kept for other attempts at the request; this one's copy may be wiped.
+	return keyPair{slices.Clone(private), sealed, slices.Clone(usable.PublicKey())}, err
 }
