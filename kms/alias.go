@@ -250,7 +250,7 @@ func (c *constraints) aliasTarget(id *string) {
 }
 
 func (r *request) aliasResource(name string) target {
-	return target{role: onAlias, account: r.caller.Account, arn: keyrecord.AliasARN(r.caller.Region, r.caller.Account, name)}
+	return target{role: onAlias, account: r.caller.Account, region: r.caller.Region, arn: keyrecord.AliasARN(r.caller.Region, r.caller.Account, name)}
 }
 
 // aliasAndKey is the targets of an operation that points an alias at a key.

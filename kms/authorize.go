@@ -80,6 +80,7 @@ func (r *request) question(action string, t *target, conditions *policy.Context)
 		ResourceAccount:             t.account,
 		Context:                     conditions,
 		Grant:                       t.grant,
+		AWSManagedKey:               t.key != nil && t.key.Service != "",
 		ResourceInManagementAccount: r.account(t.account).Management,
 	}
 	return &r.asked

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"slices"
 
 	"github.com/sealring/sealring/internal/arn"
@@ -99,6 +100,9 @@ func parseBlob(b []byte) (blob, bool) {
 // seal encrypts plaintext under k's current material, without a proxy.
 func seal(k *keyrecord.Key, plaintext []byte, context map[string]string) ([]byte, error) {
 	m := k.Current()
+	if m == nil {
+		return nil, errors.New("kms: no material for a ciphertext")
+	}
 	id, err := hex.DecodeString(m.ID)
 	if err != nil {
 		return nil, err
@@ -151,7 +155,7 @@ func (p blob) materialOf(k *keyrecord.Key) *keyrecord.Material {
 // blob or the context is not the one that was sealed; which of them is not told.
 func (p blob) open(k *keyrecord.Key, context map[string]string) (plaintext []byte, m *keyrecord.Material, ok bool) {
 	m = p.materialOf(k)
-	if m == nil || p.account != k.Account || p.keyID != k.ID {
+	if m == nil || m.Pending || p.account != k.Account || p.keyID != k.ID {
 		return nil, nil, false
 	}
 	aead, err := blobCipher(m.Bytes, p.salt)
@@ -170,6 +174,9 @@ func (p blob) open(k *keyrecord.Key, context map[string]string) (plaintext []byt
 // A salt of 128 bits for each blob takes the place of a random nonce, whose 2³²
 // uses per key would end too soon for a key that lives for years.
 func blobCipher(material, salt []byte) (cipher.AEAD, error) {
+	if len(material) != keyrecord.MaterialLen { // such as that of material which is not there
+		return nil, errors.New("kms: no material for a ciphertext")
+	}
 	h := hmac.New(sha256.New, material)
 	h.Write(blobLabel)
 	h.Write(salt)

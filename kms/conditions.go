@@ -16,7 +16,7 @@ import (
 // from what is known of the target. What the request's own parameters give is added by
 // the operation.
 func (r *request) setConditions(c *policy.Context, t *target, targets []target) error {
-	c.SetString(policy.AWSRequestedRegion, r.caller.Region)
+	c.SetString(policy.AWSRequestedRegion, t.region)
 	c.SetTime(policy.AWSCurrentTime, r.now)
 	c.SetTime(policy.AWSEpochTime, r.now)
 	c.SetBool(policy.AWSSecureTransport, !r.caller.PlainTransport)
@@ -49,6 +49,9 @@ func (r *request) setConditions(c *policy.Context, t *target, targets []target) 
 	}
 	if t.grant != nil {
 		grantConditions(c, t.grant, r.op == createGrant)
+	}
+	if t.made != nil {
+		setKeySpec(c, t.made)
 	}
 	if t.key == nil {
 		return nil

@@ -131,6 +131,5 @@ func newKeyPair(r *request, k *keyrecord.Key, name types.DataKeyPairSpec, contex
 		return keyPair{}, err
 	}
 	sealed, err := seal(k, private, context)
-	// The answer is kept for other attempts at the request; this one's copy may be wiped.
-	return keyPair{slices.Clone(private), sealed, slices.Clone(usable.PublicKey())}, err
+	return keyPair{private, sealed, slices.Clone(usable.PublicKey())}, err
 }

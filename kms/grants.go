@@ -178,6 +178,9 @@ func (r *request) newGrant(k *keyrecord.Key, in *sdk.CreateGrantInput) *keyrecor
 		RetiringService: aws.ToString(in.RetiringServicePrincipal),
 		Secret:          secret,
 	}
+	if g.Created.Before(k.Created) { // the clock went back: see liveGrant
+		g.Created = k.Created
+	}
 	for _, o := range in.Operations {
 		g.Operations = append(g.Operations, string(o))
 	}
@@ -237,7 +240,7 @@ var retireGrant = &operation[sdk.RetireGrantInput, sdk.RetireGrantOutput]{
 	noBody: true,
 	validate: func(c *constraints, in *sdk.RetireGrantInput) {
 		if in.GrantToken != nil {
-			c.length("grantToken", *in.GrantToken, 1, 8192)
+			c.blob("grantToken", []byte(*in.GrantToken), 1, 8192) // not to be repeated in the answer
 			return
 		}
 		c.reject(in.KeyId == nil || in.GrantId == nil, validation("Grant token OR (grant ID, key ID) must be specified"))

@@ -41,7 +41,7 @@ func isKeyID(s string) bool {
 // targetOf is a target of the key in the role.
 func (r *request) targetOf(on role, k *keyrecord.Key) (target, error) {
 	state, err := r.stateOf(k)
-	return target{role: on, account: k.Account, arn: k.ARN(), key: k, state: state}, err
+	return target{role: on, account: k.Account, region: k.Region, arn: k.ARN(), key: k, state: state}, err
 }
 
 // oneKey is the targets of an operation on one key.

@@ -69,7 +69,7 @@ func (r *request) newImportToken(k *keyrecord.Key, in *sdk.GetParametersForImpor
 	if !ok {
 		return nil, errors.New("kms: no wrapping key spec " + string(in.WrappingKeySpec))
 	}
-	private, err := newMaterial(r, spec) // the same in each attempt, so it cannot be wiped
+	private, err := newMaterial(r, spec)
 	if err != nil {
 		return nil, err
 	}

@@ -113,7 +113,7 @@ func (r *request) checkPolicy(k *keyrecord.Key, document string, bypass bool) er
 	if err != nil || bypass {
 		return err
 	}
-	t := target{role: onKey, account: k.Account, arn: k.ARN(), key: k}
+	t := target{role: onKey, account: k.Account, region: k.Region, arn: k.ARN(), key: k}
 	layers, err := r.layers(&t)
 	if err != nil {
 		return err

@@ -117,7 +117,8 @@ func newMaterial(r *request, spec *keyspec.Spec) ([]byte, error) {
 	if spec.Symmetric() {
 		return spec.Generate()
 	}
-	return ask(r, "material of "+spec.Name(), func(context.Context) ([]byte, error) { return spec.Generate() })
+	b, err := ask(r, "material of "+spec.Name(), func(context.Context) ([]byte, error) { return spec.Generate() })
+	return slices.Clone(b), err // each attempt may wipe its own
 }
 
 func validateCreateKey(c *constraints, in *sdk.CreateKeyInput) {

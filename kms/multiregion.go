@@ -21,6 +21,10 @@ import (
 
 var regionPattern = regexp.MustCompile(`^([a-z]+-){2,3}\d+$`)
 
+// maxCopies is how many copies a multi-Region key can have: more than AWS has Regions,
+// and no more than one transaction can write.
+const maxCopies = 40
+
 // multiRegionID returns a new id for a multi-Region key.
 func multiRegionID() string {
 	b := make([]byte, 16)
@@ -54,11 +58,16 @@ var replicateKey = &operation[sdk.ReplicateKeyInput, sdk.ReplicateKeyOutput]{
 		if err != nil {
 			return nil, err
 		}
-		on = append(on, r.accountTarget())
+		there := r.accountTarget()
+		there.region = *in.ReplicaRegion // where the replica is made
+		if k := on[0].key; k.MultiRegion != nil {
+			there.made = k.Clone()
+			there.made.Region = there.region
+		}
+		on = append(on, there)
 		if len(in.Tags) > 0 {
-			tags := r.accountTarget()
-			tags.role = onNewTags
-			on = append(on, tags)
+			there.role = onNewTags
+			on = append(on, there)
 		}
 		return on, nil
 	},
@@ -100,6 +109,13 @@ var replicateKey = &operation[sdk.ReplicateKeyInput, sdk.ReplicateKeyOutput]{
 		if err := r.countKeys(replica.Account, replica.Region); err != nil {
 			return nil, err
 		}
+		if len(k.MultiRegion.Copies) >= maxCopies {
+			return nil, limitExceeded("The key %s has %d copies, the most that it can have.", k.ARN(), maxCopies)
+		}
+		k.MultiRegion.Copies = append(slices.DeleteFunc(k.MultiRegion.Copies, func(c keyrecord.Copy) bool {
+			return c.Region == replica.Region // one that is gone
+		}), keyrecord.Copy{Region: replica.Region})
+		k.Share(replica)
 		if err := setTags(replica, in.Tags); err != nil {
 			return nil, err
 		}
@@ -109,10 +125,6 @@ var replicateKey = &operation[sdk.ReplicateKeyInput, sdk.ReplicateKeyOutput]{
 			}
 			replica.Policy = *in.Policy
 		}
-		k.MultiRegion.Copies = append(slices.DeleteFunc(k.MultiRegion.Copies, func(c keyrecord.Copy) bool {
-			return c.Region == replica.Region // one that is gone
-		}), keyrecord.Copy{Region: replica.Region})
-		k.Share(replica)
 		if err := r.writeKey(replica); err != nil {
 			return nil, err
 		}
@@ -215,7 +227,7 @@ var updatePrimaryRegion = &operation[sdk.UpdatePrimaryRegionInput, sdk.UpdatePri
 			return nil, err
 		}
 		if replica == nil {
-			return nil, notFound("Key '%s' does not exist", keyrecord.KeyARN(*in.PrimaryRegion, k.Account, k.ID))
+			return on, nil
 		}
 		t, err := r.targetOf(onReplica, replica)
 		return append(on, t), err
@@ -226,13 +238,15 @@ var updatePrimaryRegion = &operation[sdk.UpdatePrimaryRegionInput, sdk.UpdatePri
 		}
 		return nil
 	},
-	run: func(r *request, _ *sdk.UpdatePrimaryRegionInput, on []target) (*sdk.UpdatePrimaryRegionOutput, error) {
+	run: func(r *request, in *sdk.UpdatePrimaryRegionInput, on []target) (*sdk.UpdatePrimaryRegionOutput, error) {
 		k := on[0].key
 		switch {
 		case !k.Primary():
 			return nil, notPrimary(k)
-		case len(on) == 1:
+		case *in.PrimaryRegion == k.Region:
 			return nil, unsupported("%s is the primary key already.", k.ARN())
+		case len(on) == 1:
+			return nil, notFound("Key '%s' does not exist", keyrecord.KeyARN(*in.PrimaryRegion, k.Account, k.ID))
 		}
 		replica := on[1].key
 		replica.MultiRegion.Primary = replica.Region

@@ -68,8 +68,10 @@ type operation[I, O any] struct {
 type target struct {
 	role    role   // which of the operation's permissions are needed on it
 	account string // the resource's owner
+	region  string // where the permission is needed: aws:RequestedRegion
 	arn     string // "*" for the account itself
 	key     *keyrecord.Key
+	made    *keyrecord.Key // that the request is to make, as far as conditions ask for it
 	state   types.KeyState // of key
 	alias   string         // the alias that the request named the key by, if it did
 
@@ -273,7 +275,13 @@ func (r *request) attempt(ctx context.Context, in any) (any, error) {
 }
 
 func (o *operation[I, O]) decide(r *request, input any) (any, error) {
-	in := input.(*I)
+	in, ok := input.(*I)
+	if !ok || in == nil {
+		in = new(I)
+		if input != nil && !ok {
+			return nil, apiError("SerializationException", "The input is not that of "+o.name+".")
+		}
+	}
 	r.constraints = constraints{}
 	if o.validate != nil {
 		o.validate(&r.constraints, in)
@@ -349,7 +357,7 @@ func (o *operation[I, O]) resolve(r *request, in *I) ([]target, error) {
 
 // accountTarget is the target of an operation that has no resource of its own.
 func (r *request) accountTarget() target {
-	return target{role: onAccount, account: r.caller.Account, arn: "*"}
+	return target{role: onAccount, account: r.caller.Account, region: r.caller.Region, arn: "*"}
 }
 
 // record writes the audit event of a decision.

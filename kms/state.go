@@ -132,16 +132,19 @@ func phrase(s types.KeyState) string {
 // stateOf returns the state of a key now. What depends on the clock is computed, never
 // stored.
 func (r *request) stateOf(k *keyrecord.Key) (types.KeyState, error) {
+	changing := k.Transition != nil && r.now.Before(k.Transition.Until)
 	switch {
 	case k.Deletion != nil:
 		if _, ok := k.DeletionDate(r.now); !ok {
 			return types.KeyStatePendingReplicaDeletion, nil
 		}
 		return types.KeyStatePendingDeletion, nil
-	case k.Transition != nil && r.now.Before(k.Transition.Until):
-		return types.KeyState(k.Transition.State), nil
-	case !k.Complete(r.now):
+	case changing && k.Transition.State == string(types.KeyStateCreating):
+		return types.KeyStateCreating, nil
+	case !k.Complete(r.now): // even while it is Updating: what has expired is not used
 		return types.KeyStatePendingImport, nil
+	case changing:
+		return types.KeyState(k.Transition.State), nil
 	}
 	if k.KeyStore != "" {
 		connected, err := r.connected(k)

@@ -20,8 +20,9 @@ import (
 // concurrent use.
 type Draft struct {
 	tx     Tx
-	reads  []read  // few: searched from one end to the other
-	writes []write // sorted by key at Commit
+	reads  []read            // searched from one end to the other while they are few
+	many   map[string]uint64 // all of reads, once they are not
+	writes []write           // sorted by key at Commit
 }
 
 // read is a key that was read, and the version that it had.
@@ -75,16 +76,41 @@ func (d *Draft) Version(key string) (version uint64, ok bool, err error) {
 
 // version is Version for a key that the draft has not written.
 func (d *Draft) version(key string) (uint64, error) {
-	for i := range d.reads {
-		if d.reads[i].key == key {
-			return d.reads[i].version, nil
-		}
+	if v, ok := d.read(key); ok {
+		return v, nil
 	}
 	v, err := d.tx.Version(key)
-	if err == nil {
-		d.reads = append(d.reads, read{key, v})
+	if err != nil {
+		return 0, err
 	}
-	return v, err
+	d.reads = append(d.reads, read{key, v})
+	switch {
+	case d.many != nil:
+		d.many[key] = v
+	case len(d.reads) > fewReads:
+		d.many = make(map[string]uint64, 2*len(d.reads))
+		for _, r := range d.reads {
+			d.many[r.key] = r.version
+		}
+	}
+	return v, nil
+}
+
+// fewReads is how many reads are searched faster than a map.
+const fewReads = 16
+
+// read returns the version of a key that the draft has read.
+func (d *Draft) read(key string) (version uint64, ok bool) {
+	if d.many != nil {
+		version, ok = d.many[key]
+		return version, ok
+	}
+	for i := range d.reads {
+		if d.reads[i].key == key {
+			return d.reads[i].version, true
+		}
+	}
+	return 0, false
 }
 
 // written returns the index of key in the draft's writes, or -1.

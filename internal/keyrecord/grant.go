@@ -37,6 +37,9 @@ type Grant struct {
 	Secret []byte `json:"secret"`
 }
 
+// Format prints the grant's id only, whatever the verb.
+func (g Grant) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "grant %s", g.ID) }
+
 // Marshal returns the record of g.
 func (g *Grant) Marshal() ([]byte, error) {
 	g.Version = version

@@ -4,6 +4,7 @@
 package keyrecord
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -271,7 +272,11 @@ func AliasPrefix(account, region string) string { return "kms/" + account + "/" 
 // Marshal returns the record of k.
 func (k *Key) Marshal() ([]byte, error) {
 	k.Version = version
-	return json.Marshal(k)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // it would make six bytes of one, and policies are long
+	err := e.Encode(k)
+	return b.Bytes(), err
 }
 
 // UnmarshalKey reads a key's record.
