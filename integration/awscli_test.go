@@ -30,7 +30,7 @@ type endpoint struct {
 
 func newEndpoint(t *testing.T) *endpoint {
 	t.Helper()
-	cloud, err := local.New(nil)
+	cloud, err := local.New(&local.Options{Configure: withCluster})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, cloud.Close()) })
 	server := httptest.NewServer(cloud.Handler())
