@@ -20,6 +20,8 @@ import (
 
 	"github.com/sealring/sealring/audit"
 	"github.com/sealring/sealring/identity"
+	"github.com/sealring/sealring/internal/xks/xkstest"
+	"github.com/sealring/sealring/kms"
 	"github.com/sealring/sealring/kms/kmstest"
 	"github.com/sealring/sealring/store"
 )
@@ -34,8 +36,8 @@ func is[E error](err error) bool {
 // not model.
 func unmodeled(err error) bool { return is[*smithy.GenericAPIError](err) }
 
-// exceptions has one way to each exception. <key> in the message is
-// the key's ARN.
+// exceptions has one way to each exception. <key> in the message is the key's ARN, or
+// what the call puts in its place.
 var exceptions = []struct {
 	code    string
 	is      func(error) bool
@@ -160,6 +162,156 @@ var exceptions = []struct {
 		},
 	},
 	{
+		"InvalidGrantTokenException", is[*types.InvalidGrantTokenException], "The grant token is not valid.",
+		func(u user, _ *string) error {
+			_, err := u.RetireGrant(u.ctx, &sdk.RetireGrantInput{GrantToken: aws.String("none")})
+			return err
+		},
+	},
+	{
+		"InvalidGrantIdException", is[*types.InvalidGrantIdException], "none is not a grant id.",
+		func(u user, key *string) error {
+			_, err := u.RevokeGrant(u.ctx, &sdk.RevokeGrantInput{KeyId: key, GrantId: aws.String("none")})
+			return err
+		},
+	},
+	{
+		"MalformedPolicyDocumentException", is[*types.MalformedPolicyDocumentException],
+		"The new key policy will not allow you to update the key policy in the future.",
+		func(u user, key *string) error {
+			const lockout = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"kms:Get*","Resource":"*"}}`
+			_, err := u.PutKeyPolicy(u.ctx, &sdk.PutKeyPolicyInput{KeyId: key, Policy: aws.String(lockout)})
+			return err
+		},
+	},
+	{
+		"KMSInvalidSignatureException", is[*types.KMSInvalidSignatureException], "",
+		func(u user, _ *string) error {
+			key := u.signingKey()
+			_, err := u.Verify(u.ctx, &sdk.VerifyInput{
+				KeyId: key, Message: []byte("attack at dusk"), Signature: u.sign(key, "attack at dawn"), SigningAlgorithm: ecdsa256,
+			})
+			return err
+		},
+	},
+	{
+		"KMSInvalidMacException", is[*types.KMSInvalidMacException], "",
+		func(u user, _ *string) error {
+			key := u.macKey()
+			_, err := u.VerifyMac(u.ctx, &sdk.VerifyMacInput{
+				KeyId: key, Message: []byte("attack at dusk"), Mac: u.mac(key, "attack at dawn"), MacAlgorithm: mac256,
+			})
+			return err
+		},
+	},
+	{
+		"ConflictException", is[*types.ConflictException], "An on-demand rotation of the key <key> is in progress.",
+		func(u user, key *string) error {
+			u.rotate(key)
+			_, err := u.RotateKeyOnDemand(u.ctx, &sdk.RotateKeyOnDemandInput{KeyId: key})
+			return err
+		},
+	},
+	{
+		"IncorrectKeyMaterialException", is[*types.IncorrectKeyMaterialException],
+		"The key material is not valid for the key spec SYMMETRIC_DEFAULT of the key <key>.",
+		func(u user, key *string) error {
+			*key = *u.externalKey()
+			_, err := u.ImportKeyMaterial(u.ctx, u.importing(key, make([]byte, 31)))
+			return err
+		},
+	},
+	{
+		"InvalidImportTokenException", is[*types.InvalidImportTokenException],
+		"The import token is invalid or is associated with a different KMS key.",
+		func(u user, _ *string) error {
+			in := u.importing(u.externalKey(), make([]byte, 32))
+			in.KeyId = u.externalKey()
+			_, err := u.ImportKeyMaterial(u.ctx, in)
+			return err
+		},
+	},
+	{
+		"ExpiredImportTokenException", is[*types.ExpiredImportTokenException], "The import token is expired.",
+		func(u user, _ *string) error {
+			in := u.importing(u.externalKey(), make([]byte, 32))
+			clear(in.ImportToken[37:45]) // docs/formats.md: when it expires
+			_, err := u.ImportKeyMaterial(u.ctx, in)
+			return err
+		},
+	},
+	{
+		"CloudHsmClusterNotFoundException", is[*types.CloudHsmClusterNotFoundException], "The CloudHSM cluster cluster-2222222222a was not found.",
+		func(u user, _ *string) error {
+			in := hsmStore(u.t.Name())
+			in.CloudHsmClusterId = aws.String("cluster-2222222222a")
+			_, err := u.CreateCustomKeyStore(u.ctx, in)
+			return err
+		},
+	},
+	{
+		"IncorrectTrustAnchorException", is[*types.IncorrectTrustAnchorException],
+		"The trust anchor certificate is not that of the CloudHSM cluster " + cluster + ".",
+		func(u user, _ *string) error {
+			in := hsmStore(u.t.Name())
+			in.TrustAnchorCertificate = aws.String("x")
+			_, err := u.CreateCustomKeyStore(u.ctx, in)
+			return err
+		},
+	},
+	{
+		"CloudHsmClusterInUseException", is[*types.CloudHsmClusterInUseException],
+		"The CloudHSM cluster " + cluster + ", or one that shares its backup history, is already associated with a custom key store.",
+		func(u user, _ *string) error {
+			u.newStore()
+			_, err := u.CreateCustomKeyStore(u.ctx, hsmStore("another"))
+			return err
+		},
+	},
+	{
+		"CustomKeyStoreNameInUseException", is[*types.CustomKeyStoreNameInUseException], "The custom key store name taken is already in use.",
+		func(u user, _ *string) error {
+			u.newStoreLike(hsmStore("taken"))
+			_, err := u.CreateCustomKeyStore(u.ctx, externalStore("taken"))
+			return err
+		},
+	},
+	{
+		"CustomKeyStoreNotFoundException", is[*types.CustomKeyStoreNotFoundException], "Custom key store cks-0 does not exist.",
+		func(u user, _ *string) error {
+			_, err := u.ConnectCustomKeyStore(u.ctx, &sdk.ConnectCustomKeyStoreInput{CustomKeyStoreId: aws.String("cks-0")})
+			return err
+		},
+	},
+	{
+		"CustomKeyStoreInvalidStateException", is[*types.CustomKeyStoreInvalidStateException],
+		"The connection state of the custom key store <key> is DISCONNECTED.",
+		func(u user, id *string) error {
+			*id = *u.newStore()
+			_, err := u.DisconnectCustomKeyStore(u.ctx, &sdk.DisconnectCustomKeyStoreInput{CustomKeyStoreId: id})
+			return err
+		},
+	},
+	{
+		"XksProxyUriInUseException", is[*types.XksProxyUriInUseException],
+		"The URI " + xkstest.Endpoint + proxyPath + " is already associated with another external key store.",
+		func(u user, _ *string) error {
+			u.newStoreLike(externalStore("one"))
+			_, err := u.CreateCustomKeyStore(u.ctx, externalStore("two"))
+			return err
+		},
+	},
+	{
+		"XksProxyIncorrectAuthenticationCredentialException", is[*types.XksProxyIncorrectAuthenticationCredentialException],
+		"The external key store proxy rejected the request because it could not authenticate AWS KMS. Verify the XKS proxy authentication credentials for your external key store and update if necessary.",
+		func(u user, _ *string) error {
+			in := externalStore(u.t.Name())
+			in.XksProxyAuthenticationCredential.AccessKeyId = aws.String("ABCDEFGHIJKLMNOPQRSTUVWY")
+			_, err := u.CreateCustomKeyStore(u.ctx, in)
+			return err
+		},
+	},
+	{
 		"ValidationException", unmodeled,
 		"1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length less than or equal to 4096",
 		func(u user, key *string) error {
@@ -178,7 +330,10 @@ var exceptions = []struct {
 
 func TestExceptions(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, nil)
+	s := newSite(t, &kmstest.Options{Configure: func(c *kms.Config) {
+		withClusters(c)
+		c.Settling = time.Second // of a clock that stands still
+	}})
 	for carrier, client := range map[string]*sdk.Client{
 		"Transport": s.overTransport(rootCredentials(), region),
 		"HTTP":      s.overHTTP(t, rootCredentials(), region),

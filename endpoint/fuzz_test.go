@@ -60,6 +60,20 @@ func FuzzHandler(f *testing.F) {
 	f.Add("POST", "TrentService.Encrypt", "application/x-amz-json-1.1", "[::1]:1", authorization, "User-Agent: \xff", []byte(`{"KeyId":"alias/site","Plaintext":"AAAA","EncryptionContext":{"a":"\ud83d\ude00"}}`))
 	f.Add("POST", "TrentService.Decrypt", "application/x-amz-json-1.1", "127.0.0.1", authorization, "", []byte("{\"CiphertextBlob\":\"AQICAHg\xff\"}"))
 	f.Add("POST", "TrentService.ListKeys", "text/plain", "localhost", strings.Replace(authorization, "us-east-1", "EU", 1), "", []byte(`{"Marker":"`+strings.Repeat("x", 1100)+`"}`))
+	for operation, body := range map[string]string{
+		"Sign":                    `{"KeyId":"alias/site","Message":"AAAA","MessageType":"DIGEST","SigningAlgorithm":"ECDSA_SHA_256","DryRun":true}`,
+		"VerifyMac":               `{"KeyId":"alias/site","Message":"AAAA","Mac":"AAAA","MacAlgorithm":"HMAC_SHA_256"}`,
+		"GenerateDataKey":         `{"KeyId":"alias/site","KeySpec":"AES_256","Recipient":{"KeyEncryptionAlgorithm":"RSAES_OAEP_SHA_256","AttestationDocument":"hEShATgioFkR"}}`,
+		"CreateKey":               `{"KeySpec":"ECC_NIST_P256","KeyUsage":"KEY_AGREEMENT","MultiRegion":true,"Origin":"EXTERNAL","Tags":[{"TagKey":"a","TagValue":""}]}`,
+		"CreateGrant":             `{"KeyId":"alias/site","GranteePrincipal":"arn:aws:iam::111122223333:root","Operations":["Decrypt"],"Constraints":{"EncryptionContextSubset":{"a":"b"}}}`,
+		"ReplicateKey":            `{"KeyId":"alias/site","ReplicaRegion":"eu-west-1"}`,
+		"ImportKeyMaterial":       `{"KeyId":"alias/site","ImportToken":"AAAA","EncryptedKeyMaterial":"AAAA","ValidTo":1.7672256e9,"ExpirationModel":"KEY_MATERIAL_EXPIRES"}`,
+		"ListKeyRotations":        `{"KeyId":"alias/site","IncludeKeyMaterial":"ALL_KEY_MATERIAL","Limit":1}`,
+		"CreateCustomKeyStore":    `{"CustomKeyStoreName":"s","CustomKeyStoreType":"EXTERNAL_KEY_STORE","XksProxyAuthenticationCredential":{"AccessKeyId":"A","RawSecretAccessKey":"B"}}`,
+		"DescribeCustomKeyStores": `{"CustomKeyStoreName":"s","Limit":1000}`,
+	} {
+		f.Add("POST", "TrentService."+operation, "application/x-amz-json-1.1", "localhost", authorization, "", []byte(body))
+	}
 	s := newInsecureSite(f)
 	f.Fuzz(func(t *testing.T, method, target, contentType, host, authorization, extra string, body []byte) {
 		r := newRequest("", "")

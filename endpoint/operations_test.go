@@ -26,7 +26,13 @@ type user struct {
 // newKey creates a key and returns its ARN.
 func (u user) newKey() *string {
 	u.t.Helper()
-	out, err := u.CreateKey(u.ctx, &sdk.CreateKeyInput{})
+	return u.newKeyLike(&sdk.CreateKeyInput{})
+}
+
+// newKeyLike creates a key as the request says and returns its ARN.
+func (u user) newKeyLike(in *sdk.CreateKeyInput) *string {
+	u.t.Helper()
+	out, err := u.CreateKey(u.ctx, in)
 	require.NoError(u.t, err)
 	return out.KeyMetadata.Arn
 }
@@ -74,8 +80,8 @@ func (u user) name() *string {
 
 var tenant = map[string]string{"tenant": "42", "ключ": "значение"}
 
-// operations has one use of each operation of the API, by name; moreOperations has the
-// rest.
+// operations has one use of each operation of the API, by name; cryptography, materials
+// and keyStores have more.
 var operations = map[string]func(t *testing.T, u user){
 	"CancelKeyDeletion": func(t *testing.T, u user) {
 		key := u.newKey()
@@ -341,6 +347,15 @@ func (u user) grants(key *string) []string {
 	return ids
 }
 
+// allOperations are the uses of all operations.
+func allOperations() map[string]func(t *testing.T, u user) {
+	all := maps.Clone(operations)
+	for _, more := range []map[string]func(t *testing.T, u user){cryptography, materials, keyStores} {
+		maps.Copy(all, more)
+	}
+	return all
+}
+
 func TestEveryOperationIsUsedHere(t *testing.T) {
 	t.Parallel()
 	var offered []string
@@ -348,25 +363,19 @@ func TestEveryOperationIsUsedHere(t *testing.T) {
 		offered = append(offered, op.Name())
 	}
 	require.Len(t, offered, 56)
-	used := slices.Concat(slices.Collect(maps.Keys(operations)), slices.Collect(maps.Keys(moreOperations)))
-	require.Equal(t, offered, slices.Sorted(slices.Values(used)))
+	require.Equal(t, offered, slices.Sorted(maps.Keys(allOperations())))
+	require.Len(t, allOperations(), len(operations)+len(cryptography)+len(materials)+len(keyStores))
 }
 
 func TestOperations(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, &kmstest.Options{Configure: func(c *kms.Config) {
-		clusters(c)
-		c.Quotas.KeyStores = 100
-	}})
+	s := newSite(t, &kmstest.Options{Configure: withClusters})
 	for carrier, client := range map[string]*sdk.Client{
 		"Transport": s.overTransport(rootCredentials(), region),
 		"HTTP":      s.overHTTP(t, rootCredentials(), region),
 	} {
 		t.Run(carrier, func(t *testing.T) {
-			for name, use := range operations {
-				t.Run(name, func(t *testing.T) { use(t, user{client, t, t.Context()}) })
-			}
-			for name, use := range moreOperations {
+			for name, use := range allOperations() {
 				t.Run(name, func(t *testing.T) { use(t, user{client, t, t.Context()}) })
 			}
 		})
