@@ -29,6 +29,14 @@ import (
 	"github.com/sealring/sealring/kmscrypto"
 )
 
+// The local engine's clients are as good as the SDK's.
+var (
+	_ kmscrypto.SigningAPI       = (*local.Client)(nil)
+	_ kmscrypto.DecryptionAPI    = (*local.Client)(nil)
+	_ kmscrypto.AgreementAPI     = (*local.Client)(nil)
+	_ kmscrypto.EncapsulationAPI = (*local.Client)(nil)
+)
+
 // engine is the local KMS, which the tests of this file have in place of the fake. Its
 // keys are made when they are asked for, one of each kind for all tests: RSA keys take
 // long to make.
