@@ -103,3 +103,16 @@ func TestSecretsStayQuiet(t *testing.T) {
 		}
 	}
 }
+
+// TestLongGrantTokensAreNotRepeated has a token with more behind it than a token can
+// have.
+func TestLongGrantTokensAreNotRepeated(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, f *fixture) {
+		token := *do[sdk.CreateGrantOutput](t, f.api, &sdk.CreateGrantInput{
+			KeyId: &f.id, GranteePrincipal: &bob, Operations: []types.GrantOperation{"Decrypt"},
+		}).GrantToken
+		refused(t, f.api, &sdk.RetireGrantInput{GrantToken: aws.String(token + strings.Repeat(" ", 8192))},
+			"ValidationException", one(hidden("grantToken", "length less than or equal to 8192")))
+	})
+}

@@ -2,6 +2,7 @@ package keyrecord_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -153,4 +154,20 @@ func FuzzUnmarshalGrant(f *testing.F) {
 		require.Equal(t, g.GrantName(), got.GrantName())
 		require.Equal(t, g.Secret, got.Secret)
 	})
+}
+
+func TestSecretOfAGrantIsNotPrinted(t *testing.T) {
+	t.Parallel()
+	g := newGrant()
+	g.Secret = []byte("SECRET-marker-0123456789abcdef")
+	for _, v := range []any{g, *g, []keyrecord.Grant{*g}, struct{ G *keyrecord.Grant }{g}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+			text := strings.ToLower(fmt.Sprintf(verb, v))
+			require.NotContains(t, text, "marker", verb)
+			require.NotContains(t, text, "5345435245542d", verb)
+			require.NotContains(t, text, "83 69 67", verb)
+			require.NotContains(t, text, "0x53, 0x45, 0x43", verb)
+		}
+	}
+	require.Equal(t, "grant "+grantID, fmt.Sprint(g))
 }
