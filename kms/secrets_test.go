@@ -116,3 +116,23 @@ func TestLongGrantTokensAreNotRepeated(t *testing.T) {
 			"ValidationException", one(hidden("grantToken", "length less than or equal to 8192")))
 	})
 }
+
+// TestPrintingAServiceShowsNoKey prints what holds keys with every verb: with one that
+// does not fit, package fmt looks behind pointers.
+func TestPrintingAServiceShowsNoKey(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, false)
+	material := []byte("MATERIAL-marker-0123456789abcdef")
+	key := f.Seed(kmstest.Key{Alias: "alias/marked", Material: material})
+	succeeds(t, f.api, &sdk.EncryptInput{KeyId: &key, Plaintext: []byte("x")}) // which caches the key
+	for name, v := range map[string]any{"service": f.Service(), "client": f.api, "value": *f.api.(*kms.Client)} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+			text := strings.ToLower(fmt.Sprintf(verb, v))
+			for _, form := range []string{"marker", hex.EncodeToString(material[:8]), "77 65 84", "4d 41 54", "0x4d, 0x41"} {
+				if strings.Contains(text, form) {
+					t.Errorf("%s printed by %s shows the key as %q", name, verb, form)
+				}
+			}
+		}
+	}
+}
