@@ -14,6 +14,7 @@ type refusal struct {
 	message string // may be empty
 }
 
+// Error returns the code and the message.
 func (e *refusal) Error() string { return "endpoint: " + e.code + ": " + e.message }
 
 func clientError(code, message string) error {

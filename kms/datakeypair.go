@@ -110,7 +110,7 @@ func wrapsKeyPairs(operation string, k *keyrecord.Key) error {
 		return err
 	}
 	if k.KeyStore != "" {
-		return unsupported("%s origin is %s which is not valid for this operation.", k.ARN(), k.Origin)
+		return wrongOrigin(k)
 	}
 	return nil
 }

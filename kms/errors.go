@@ -59,6 +59,7 @@ type internalError struct {
 	cause     error
 }
 
+// Error returns the exception and its cause, and Unwrap both as errors.
 func (e *internalError) Error() string   { return e.exception.Error() + ": " + e.cause.Error() }
 func (e *internalError) Unwrap() []error { return []error{e.exception, e.cause} }
 

@@ -44,11 +44,26 @@ func ask[T any](r *request, question string, find func(context.Context) (T, erro
 	return none, errAsked
 }
 
+// keep returns what find finds, which is called once for the request as with ask, but at
+// once: it takes no time.
+func keep[T any](r *request, what string, find func() T) T {
+	if a, ok := r.inquiry.answers[what]; ok {
+		return a.value.(T)
+	}
+	value := find()
+	r.inquiry.put(what, answer{value: value})
+	return value
+}
+
 // ask puts the open question.
 func (q *inquiry) ask(ctx context.Context) {
+	value, err := q.find(ctx)
+	q.put(q.question, answer{value, err})
+}
+
+func (q *inquiry) put(question string, a answer) {
 	if q.answers == nil {
 		q.answers = make(map[string]answer)
 	}
-	value, err := q.find(ctx)
-	q.answers[q.question] = answer{value, err}
+	q.answers[question] = a
 }

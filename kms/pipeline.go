@@ -276,11 +276,11 @@ func (r *request) attempt(ctx context.Context, in any) (any, error) {
 
 func (o *operation[I, O]) decide(r *request, input any) (any, error) {
 	in, ok := input.(*I)
-	if !ok || in == nil {
+	if !ok && input != nil {
+		return nil, apiError("SerializationException", "The input is not that of "+o.name+".")
+	}
+	if in == nil {
 		in = new(I)
-		if input != nil && !ok {
-			return nil, apiError("SerializationException", "The input is not that of "+o.name+".")
-		}
 	}
 	r.constraints = constraints{}
 	if o.validate != nil {

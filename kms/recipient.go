@@ -55,6 +55,7 @@ func (r *request) attest(to *types.RecipientInfo) (err error) {
 // whoever runs the service and stays in the process.
 type attestationError struct{ refusal, cause error }
 
+// Error returns the refusal and its cause, and Unwrap both as errors.
 func (e *attestationError) Error() string   { return e.refusal.Error() + ": " + e.cause.Error() }
 func (e *attestationError) Unwrap() []error { return []error{e.refusal, e.cause} }
 

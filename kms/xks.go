@@ -203,21 +203,13 @@ func (r *request) openOutside(k *keyrecord.Key, p blob, encryptionContext map[st
 // attempts at the request, all of them have the same bytes: they have to be those that
 // the blob holds.
 func (r *request) random(k *keyrecord.Key, n int) []byte {
-	b := make([]byte, n)
-	if k.XksKey == "" {
+	draw := func() []byte {
+		b := make([]byte, n)
 		rand.Read(b)
 		return b
 	}
-	const random = "random bytes"
-	a, ok := r.inquiry.answers[random]
-	if !ok {
-		rand.Read(b)
-		a = answer{value: slices.Clone(b)}
-		if r.inquiry.answers == nil {
-			r.inquiry.answers = make(map[string]answer)
-		}
-		r.inquiry.answers[random] = a
+	if k.XksKey == "" {
+		return draw()
 	}
-	copy(b, a.value.([]byte))
-	return b
+	return slices.Clone(keep(r, "random bytes", draw)) // each attempt may wipe its own
 }

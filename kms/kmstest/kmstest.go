@@ -11,8 +11,8 @@
 //	}
 //
 // It is the engine of package kms, not a fake: what it encrypts is encrypted, and it
-// refuses what AWS refuses, with AWS's errors. What it does not offer yet it refuses
-// as well: see docs/compat.md.
+// refuses what AWS refuses, with AWS's errors. Where AWS's behaviour is not known,
+// docs/compat.md says what was chosen.
 package kmstest
 
 import (
@@ -148,9 +148,12 @@ func (c *Cloud) SDK() *sdk.Client {
 // not to run out of the SDK's retry quota.
 type noLimit struct{}
 
+// GetToken lets a retry through.
 func (noLimit) GetToken(context.Context, uint) (func() error, error) {
 	return func() error { return nil }, nil
 }
+
+// AddTokens has nothing to add to.
 func (noLimit) AddTokens(uint) error { return nil }
 
 // Now returns the cloud's time.
