@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -132,14 +133,16 @@ func TestNothingListens(t *testing.T) {
 
 func TestConnectingTakesTooLong(t *testing.T) {
 	t.Parallel()
-	_, client := newProxy()
-	client.Timeout = time.Millisecond
-	client.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}}
-	_, err := client.Health(t.Context(), exampleCall)
-	require.ErrorIs(t, err, xks.ErrUnreachable)
+	synctest.Test(t, func(t *testing.T) {
+		_, client := newProxy()
+		client.Timeout = time.Millisecond
+		client.Transport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			<-t.Context().Done() // a transport goes on connecting when the request has ended
+			return nil, t.Context().Err()
+		}}
+		_, err := client.Health(t.Context(), exampleCall)
+		require.ErrorIs(t, err, xks.ErrUnreachable)
+	})
 }
 
 // dialing returns a transport that connects to that address only.

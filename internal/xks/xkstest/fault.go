@@ -48,11 +48,13 @@ func StallBody() Fault {
 	})
 }
 
-// stall returns when the client has gone. A server notices once it has read all that
-// the client has sent.
+// stall waits until the client has gone and then drops the connection: returning would
+// end the answer, and a client that is just leaving could still read that end. A server
+// notices that a client has gone once it has read all that the client has sent.
 func stall(r *http.Request) {
 	io.Copy(io.Discard, r.Body)
 	<-r.Context().Done()
+	panic(http.ErrAbortHandler)
 }
 
 // Drop ends the connection without an answer.
