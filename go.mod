@@ -1,6 +1,6 @@
 module github.com/sealring/sealring
 
-go 1.25.0
+go 1.26.0
 
 require (
 	filippo.io/mldsa v1.0.0

@@ -11,21 +11,17 @@ import (
 )
 
 // KEM encapsulates and decapsulates keys with an ML-KEM key of KMS, of usage
-// ENCAPSULATE_DECAPSULATE (FIPS 203). With Go 1.26 it is a crypto.Decapsulator,
-// unless its key spec is ML_KEM_512, so that HPKE can use it.
+// ENCAPSULATE_DECAPSULATE (FIPS 203). Unless its key spec is ML_KEM_512 it can stand
+// where a [crypto.Decapsulator] is wanted, in package crypto/hpke for example.
 type KEM struct {
 	key
 	api            EncapsulationAPI
 	public         crypto.PublicKey
-	local          encapsulator // nil for ML_KEM_512
-	ciphertextSize int          // in bytes
+	local          crypto.Encapsulator // nil for ML_KEM_512
+	ciphertextSize int                 // in bytes
 }
 
-// encapsulator is crypto.Encapsulator, which Go 1.25 does not have yet.
-type encapsulator interface {
-	Bytes() []byte
-	Encapsulate() (sharedKey, ciphertext []byte)
-}
+var _ crypto.Decapsulator = (*KEM)(nil)
 
 // ciphertextSize512 is the length of a ciphertext of ML-KEM-512 (FIPS 203, table 3).
 const ciphertextSize512 = 768
@@ -69,6 +65,11 @@ func (k *KEM) WithContext(ctx context.Context) *KEM {
 // Public returns the public key: an *mlkem.EncapsulationKey768, an
 // *mlkem.EncapsulationKey1024 or, for ML_KEM_512, an [OpaquePublicKey].
 func (k *KEM) Public() crypto.PublicKey { return k.public }
+
+// Encapsulator returns the public key: an *mlkem.EncapsulationKey768 or an
+// *mlkem.EncapsulationKey1024. It is nil for ML_KEM_512, which the standard library
+// does not have.
+func (k *KEM) Encapsulator() crypto.Encapsulator { return k.local }
 
 // Encapsulate returns a new shared key of 32 bytes and the ciphertext from which
 // Decapsulate gets it back; both belong to the caller. It asks KMS only for ML_KEM_512,

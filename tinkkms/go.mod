@@ -1,6 +1,6 @@
 module github.com/sealring/sealring/tinkkms
 
-go 1.25.0
+go 1.26.0
 
 require (
 	github.com/aws/aws-sdk-go-v2/service/kms v1.62.4
