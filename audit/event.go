@@ -51,9 +51,9 @@ type Identity struct {
 }
 
 // Sink takes events. Record returns nil only when the event is as safe as the
-// sink makes it; the caller fails the request otherwise. Record must not keep or
-// change the slices and maps of e after it returns unless it copies them. A sink
-// is safe for concurrent use.
+// sink makes it; the caller fails the request otherwise. The sink may keep e: its
+// slices and maps are never changed, neither by the sink nor by the caller. A sink is
+// safe for concurrent use.
 type Sink interface {
 	Record(ctx context.Context, e Event) error
 }

@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 )
@@ -23,13 +22,12 @@ type Ring struct {
 
 var _ Sink = (*Ring)(nil)
 
-// Record keeps a copy of e and drops the oldest event if the ring is full. The
+// Record keeps e and drops the oldest event if the ring is full. The
 // error is ctx's if ctx is done.
 func (r *Ring) Record(ctx context.Context, e Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	e.Resources, e.EncryptionContext = slices.Clone(e.Resources), maps.Clone(e.EncryptionContext)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	size := r.Size
@@ -46,7 +44,7 @@ func (r *Ring) Record(ctx context.Context, e Event) error {
 }
 
 // Events returns the events that are kept, oldest first. The caller owns the
-// slice, but not what the events refer to.
+// slice, but not what the events refer to, which never changes.
 func (r *Ring) Events() []Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -463,3 +463,23 @@ func TestNoAudit(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, service.Close()) })
 	succeeds(t, service.Client(identity.Root(account, region)), &sdk.CreateKeyInput{})
 }
+
+// An event is the sink's for good: what it says does not change with the caller's own
+// maps, whichever way the request came.
+func TestEventsDoNotChange(t *testing.T) {
+	t.Parallel()
+	f, r := newRecorded(t, nil)
+	for name, api := range map[string]kms.API{"direct": f.api, "SDK": f.SDK()} {
+		in := &sdk.EncryptInput{KeyId: &f.arn, Plaintext: []byte("x"), EncryptionContext: map[string]string{"k": "v"}}
+		_, err := api.Encrypt(t.Context(), in)
+		require.NoError(t, err, name)
+		in.EncryptionContext["k"] = "changed"
+		events := r.take()
+		require.Len(t, events, 1, name)
+		require.Equal(t, map[string]string{"k": "v"}, events[0].EncryptionContext, name)
+		_, err = api.DescribeKey(t.Context(), &sdk.DescribeKeyInput{KeyId: &f.arn})
+		require.NoError(t, err, name)
+		require.Equal(t, []string{f.arn}, events[0].Resources, name)
+		r.take()
+	}
+}

@@ -3,13 +3,13 @@ package kms
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/sealring/sealring/internal/arn"
 	"github.com/sealring/sealring/internal/keyrecord"
@@ -103,21 +103,21 @@ func seal(k *keyrecord.Key, plaintext []byte, context map[string]string) ([]byte
 	if m == nil {
 		return nil, errors.New("kms: no material for a ciphertext")
 	}
-	id, err := hex.DecodeString(m.ID)
+	b, err := hex.AppendDecode(appendBlobStart(make([]byte, 0, blobHeader+len(plaintext)+blobTag), blobVersion, k), []byte(m.ID))
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, 0, blobHeader+len(plaintext)+blobTag)
-	b = append(appendBlobStart(b, blobVersion, k), id...)
-	salt := b[len(b) : len(b)+saltLen]
+	salt := b[len(b):blobHeader]
 	rand.Read(salt)
 	b = b[:blobHeader]
 
-	aead, err := blobCipher(m.Bytes, salt)
+	w := desks.Get().(*desk)
+	defer desks.Put(w)
+	aead, err := w.cipher(m, salt)
 	if err != nil {
 		return nil, err
 	}
-	return aead.Seal(b, blobNonce, plaintext, blobAAD(b, context)), nil
+	return aead.Seal(b, blobNonce, plaintext, w.aad(b, context)), nil
 }
 
 // appendBlobStart appends what all blobs of k start with.
@@ -135,7 +135,7 @@ func outerHeader(k *keyrecord.Key) []byte {
 
 // outerAAD returns the associated data of the proxy's part.
 func outerAAD(header []byte, context map[string]string) []byte {
-	sum := sha256.Sum256(blobAAD(header, context))
+	sum := sha256.Sum256(appendAAD(nil, header, context))
 	return sum[:]
 }
 
@@ -158,48 +158,60 @@ func (p blob) open(k *keyrecord.Key, context map[string]string) (plaintext []byt
 	if m == nil || m.Pending || p.account != k.Account || p.keyID != k.ID {
 		return nil, nil, false
 	}
-	aead, err := blobCipher(m.Bytes, p.salt)
+	w := desks.Get().(*desk)
+	defer desks.Put(w)
+	aead, err := w.cipher(m, p.salt)
 	if err != nil {
 		return nil, nil, false
 	}
-	plaintext, err = aead.Open(nil, blobNonce, p.ciphertext, blobAAD(p.header, context))
+	plaintext, err = aead.Open(nil, blobNonce, p.ciphertext, w.aad(p.header, context))
 	return plaintext, m, err == nil
 }
 
-// blobCipher returns AES-256-GCM under the key derived from material and salt with
+// A desk is the room in which one blob is sealed or opened.
+type desk struct {
+	key        [sha256.Size]byte // zero, unless a cipher is being made
+	associated []byte
+}
+
+// desks keeps the desks that nobody sits at.
+var desks = sync.Pool{New: func() any { return new(desk) }}
+
+// aad returns the associated data of a blob, until the next call.
+func (w *desk) aad(header []byte, context map[string]string) []byte {
+	w.associated = appendAAD(w.associated[:0], header, context)
+	return w.associated
+}
+
+// cipher returns AES-256-GCM under the key derived from material and salt with
 // HMAC-SHA256 in counter mode (NIST SP 800-108r1, section 4.1): one block of
 //
 //	HMAC(material, u32 1 || label || 00 || salt || u32 256)
 //
 // A salt of 128 bits for each blob takes the place of a random nonce, whose 2³²
 // uses per key would end too soon for a key that lives for years.
-func blobCipher(material, salt []byte) (cipher.AEAD, error) {
-	if len(material) != keyrecord.MaterialLen { // such as that of material which is not there
+func (w *desk) cipher(m *keyrecord.Material, salt []byte) (cipher.AEAD, error) {
+	if len(m.Bytes) != keyrecord.MaterialLen { // such as that of material which is not there
 		return nil, errors.New("kms: no material for a ciphertext")
 	}
-	h := hmac.New(sha256.New, material)
-	h.Write(blobLabel)
-	h.Write(salt)
-	h.Write(blobKeyBits)
-	key := h.Sum(nil)
-	defer clear(key)
-	block, err := aes.NewCipher(key)
+	defer clear(w.key[:])
+	block, err := aes.NewCipher(m.AppendPRF(w.key[:0], blobLabel, salt, blobKeyBits))
 	if err != nil {
 		return nil, err
 	}
 	return cipher.NewGCM(block)
 }
 
-// blobAAD returns the associated data of a blob: its header and the encryption
+// appendAAD appends the associated data of a blob: its header and the encryption
 // context, every part preceded by its length, so that no two contexts have the
 // same bytes: {"ab":"c"} and {"a":"bc"} differ. A context without pairs is the
 // same as none.
-func blobAAD(header []byte, context map[string]string) []byte {
+func appendAAD(aad, header []byte, context map[string]string) []byte {
 	size := len(header) + 4
 	for k, v := range context {
 		size += 8 + len(k) + len(v)
 	}
-	aad := append(make([]byte, 0, size), header...)
+	aad = append(slices.Grow(aad, size), header...)
 	aad = binary.BigEndian.AppendUint32(aad, uint32(len(context)))
 	var few [8]string // as most contexts are
 	keys := few[:0]

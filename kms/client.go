@@ -26,9 +26,7 @@ func call[I, O any](ctx context.Context, c *Client, op *operation[I, O], in *I) 
 	if in == nil {
 		in = new(I)
 	}
-	r := c.service.newRequest(op, c.caller)
-	out, err := r.serve(ctx, in)
-	r.release()
+	out, _, err := c.service.newRequest(op, c.caller).invoke(ctx, in)
 	if err != nil {
 		return nil, &smithy.OperationError{ServiceID: sdk.ServiceID, OperationName: op.name, Err: err}
 	}

@@ -28,7 +28,7 @@ var encrypt = &operation[sdk.EncryptInput, sdk.EncryptOutput]{
 	tokens: func(in *sdk.EncryptInput) []string { return in.GrantTokens },
 	targets: func(r *request, in *sdk.EncryptInput) ([]target, error) {
 		t, err := r.resolve(onKey, *in.KeyId, anyForm)
-		return []target{t.with(in.EncryptionAlgorithm, in.EncryptionContext)}, err
+		return r.only(t.with(in.EncryptionAlgorithm, in.EncryptionContext)), err
 	},
 	suits:   func(_ *sdk.EncryptInput, on []target) error { return on[0].checkEncryption("Encrypt") },
 	context: func(in *sdk.EncryptInput) map[string]string { return in.EncryptionContext },
@@ -62,7 +62,7 @@ var decrypt = &operation[sdk.DecryptInput, sdk.DecryptOutput]{
 	tokens:    func(in *sdk.DecryptInput) []string { return in.GrantTokens },
 	targets: func(r *request, in *sdk.DecryptInput) ([]target, error) {
 		t, err := r.sourceKey(onKey, in.KeyId, in.CiphertextBlob, in.EncryptionAlgorithm, in.DryRunModifiers)
-		return []target{t.with(in.EncryptionAlgorithm, in.EncryptionContext)}, err
+		return r.only(t.with(in.EncryptionAlgorithm, in.EncryptionContext)), err
 	},
 	suits: func(in *sdk.DecryptInput, on []target) error {
 		return on[0].checkDecryption("Decrypt", in.DryRunModifiers)

@@ -111,7 +111,7 @@ var listRetirableGrants = &operation[sdk.ListRetirableGrantsInput, sdk.ListRetir
 			return nil, accessDenied("The retiring service principal must be the caller.")
 		}
 		t.own = in.RetiringServicePrincipal != nil
-		return []target{t}, nil
+		return r.only(t), nil
 	},
 	run: func(r *request, in *sdk.ListRetirableGrantsInput, _ []target) (*sdk.ListRetirableGrantsOutput, error) {
 		p, err := openPage("ListRetirableGrants", in.Limit, in.Marker, defaultGrantsPage, maxGrantsPage)

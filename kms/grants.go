@@ -261,7 +261,7 @@ var retireGrant = &operation[sdk.RetireGrantInput, sdk.RetireGrantOutput]{
 			return nil, err
 		}
 		t.grant, err = grantPolicy(g)
-		return []target{t}, err
+		return r.only(t), err
 	},
 	dryRun: func(in *sdk.RetireGrantInput) *bool { return in.DryRun },
 	run: func(r *request, in *sdk.RetireGrantInput, _ []target) (*sdk.RetireGrantOutput, error) {

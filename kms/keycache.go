@@ -50,6 +50,7 @@ func (c *keyCache) read(d *store.Draft, name string) (*keyrecord.Key, error) {
 	k, err := keyrecord.UnmarshalKey(b)
 	clear(b)
 	if err == nil && stored {
+		k.KeepPRFs()
 		c.put(name, cachedKey{version, k})
 	}
 	return k, err

@@ -119,8 +119,17 @@ func (o Operation) EmptyBody() bool { return o.op.emptyBody() }
 // Invoke has the engine answer one request. in is a pointer to the operation's
 // Input struct, and out to its Output struct. requestID identifies the request in
 // the audit records, whether it succeeded or not.
+//
+// in belongs to the engine: the audit record refers to its encryption context, so that
+// nobody may change it, not even later.
 func (s *Service) Invoke(ctx context.Context, c identity.Caller, o Operation, in any) (out any, requestID string, err error) {
 	r := s.newRequest(o.op, c)
+	r.ownsInput = true
+	return r.invoke(ctx, in)
+}
+
+// invoke serves the request and releases it.
+func (r *request) invoke(ctx context.Context, in any) (out any, requestID string, err error) {
 	out, err = r.serve(ctx, in)
 	requestID = r.id
 	r.release()

@@ -3,6 +3,7 @@ package kms
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -95,16 +96,18 @@ type request struct {
 	now     time.Time
 	id      string // x-amzn-RequestId
 	event   audit.Event
-	draft   *store.Draft     // of the attempt in progress
+	draft   store.Draft      // of the attempt in progress
 	due     []*keyrecord.Key // to be rotated; may be shared
 
 	constraints constraints
 	asked       policy.Request // of the policy engine, the last question
 	bearing     policy.Layers  // what bears on it
 	targets     []target       // of the attempt
+	one         [1]target      // room for them, as there is seldom another
 	out         any            // what the attempt came to
 	err         error
 	inquiry     inquiry         // what the attempts had to ask
+	ownsInput   bool            // nobody else may change the input
 	charged     bool            // the rate of the keys' class
 	recipient   *nitro.Document // who the answer is encrypted for, nil if it is not
 
@@ -145,7 +148,8 @@ func (s *Service) newRequest(op anyOperation, caller identity.Caller) *request {
 // release ends a request. Nothing may refer to it any more; what it was answered, and
 // its event, do not.
 func (r *request) release() {
-	*r = request{}
+	r.draft.Reset(nil)
+	*r = request{draft: r.draft}
 	requests.Put(r)
 }
 
@@ -260,7 +264,7 @@ func (r *request) decide(ctx context.Context, in any) (any, error) {
 func (r *request) attempt(ctx context.Context, in any) (any, error) {
 	r.out, r.err = nil, nil // a View that fails has no attempt
 	viewErr := r.service.store.View(ctx, func(tx store.Tx) error {
-		r.draft = store.NewDraft(tx)
+		r.draft.Reset(tx)
 		r.event.Resources = nil // a sink may have kept those of an attempt before
 		r.out, r.err = r.op.decide(r, in)
 		return nil
@@ -293,7 +297,7 @@ func (o *operation[I, O]) decide(r *request, input any) (any, error) {
 		return nil, err
 	}
 	if o.context != nil { // bounded now: events are kept
-		r.event.EncryptionContext = o.context(in)
+		r.event.EncryptionContext = r.unchanging(o.context(in))
 	}
 	if o.tokens != nil {
 		if err := r.checkGrantTokens(o.tokens(in)); err != nil {
@@ -350,7 +354,7 @@ func (o *operation[I, O]) resolve(r *request, in *I) ([]target, error) {
 	case r.principal.Kind == policy.AnonymousCaller:
 		return nil, accessDenied("User: anonymous is not authorized to perform: kms:" + o.name + " on resource: * because no identity-based policy allows the kms:" + o.name + " action")
 	case o.targets == nil:
-		return []target{r.accountTarget()}, nil
+		return r.only(r.accountTarget()), nil
 	}
 	return o.targets(r, in)
 }
@@ -358,6 +362,21 @@ func (o *operation[I, O]) resolve(r *request, in *I) ([]target, error) {
 // accountTarget is the target of an operation that has no resource of its own.
 func (r *request) accountTarget() target {
 	return target{role: onAccount, account: r.caller.Account, region: r.caller.Region, arn: "*"}
+}
+
+// only returns the targets of an operation that is about t alone.
+func (r *request) only(t target) []target {
+	r.one[0] = t
+	return r.one[:]
+}
+
+// unchanging returns the encryption context of the request's input for its event, which
+// nobody may change any more.
+func (r *request) unchanging(context map[string]string) map[string]string {
+	if r.ownsInput || r.service.audit == nil {
+		return context
+	}
+	return maps.Clone(context)
 }
 
 // record writes the audit event of a decision.

@@ -73,7 +73,7 @@ func (p *inProcess) HandleFinalize(ctx context.Context, _ middleware.FinalizeInp
 	if !ok {
 		return out, metadata, responseError(apiError("UnknownOperationException", fmt.Sprintf("%s is not offered", name)), uuid.New())
 	}
-	result, requestID, err := p.service.Invoke(ctx, p.caller, op, middleware.GetStackValue(ctx, inputKey{}))
+	result, requestID, err := p.service.newRequest(op.op, p.caller).invoke(ctx, middleware.GetStackValue(ctx, inputKey{}))
 	awsmiddleware.SetRequestIDMetadata(&metadata, requestID)
 	if err != nil {
 		return out, metadata, responseError(err, requestID)

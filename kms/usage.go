@@ -1,8 +1,6 @@
 package kms
 
 import (
-	"slices"
-
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/sealring/sealring/internal/keyrecord"
@@ -24,7 +22,7 @@ func checkUsage[A ~string](operation string, k *keyrecord.Key, usage types.KeyUs
 	if k.Usage != string(usage) {
 		return &types.InvalidKeyUsageException{Message: text("%s key usage is %s which is not valid for %s.", k.ARN(), k.Usage, operation)}
 	}
-	if spec, ok := keyspec.Lookup(k.Spec); !ok || !slices.Contains(spec.Algorithms(k.Usage), string(algorithm)) {
+	if spec, ok := keyspec.Lookup(k.Spec); !ok || !spec.Takes(k.Usage, string(algorithm)) {
 		return &types.InvalidKeyUsageException{Message: text("Algorithm %s is incompatible with key spec %s.", algorithm, k.Spec)}
 	}
 	return nil

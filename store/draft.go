@@ -40,6 +40,14 @@ type write struct {
 // NewDraft returns an empty draft that reads through tx, the transaction of a View.
 func NewDraft(tx Tx) *Draft { return &Draft{tx: tx} }
 
+// Reset empties d and has it read through tx, as a new draft does; it keeps some
+// memory.
+func (d *Draft) Reset(tx Tx) {
+	clear(d.reads)
+	clear(d.writes)
+	*d = Draft{tx: tx, reads: d.reads[:0], writes: d.writes[:0]}
+}
+
 // Format prints how much was read and written only, whatever the verb.
 func (d *Draft) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "store.Draft{%d read, %d written}", len(d.reads), len(d.writes))

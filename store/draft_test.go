@@ -22,6 +22,40 @@ func draft(t *testing.T, s store.Store, decide func(*store.Draft)) (d *store.Dra
 	return d
 }
 
+func TestDraftStartsAnew(t *testing.T) {
+	t.Parallel()
+	s := store.NewMemory()
+	require.NoError(t, s.Update(t.Context(), func(tx store.Tx) error { return tx.Put("a", []byte("1")) }))
+	d := draft(t, s, func(d *store.Draft) {
+		for i := range 40 { // more than are searched one by one
+			_, _ = d.Get(fmt.Sprint("none", i))
+		}
+		_, _ = d.Get("a")
+		d.Put("b", []byte("of the first"))
+	})
+	require.NoError(t, s.Update(t.Context(), func(tx store.Tx) error { return tx.Put("a", []byte("2")) }))
+	require.ErrorIs(t, d.Commit(t.Context(), s), store.ErrConflict)
+	require.NoError(t, s.View(t.Context(), func(tx store.Tx) error {
+		d.Reset(tx)
+		require.False(t, d.Writes())
+		_, err := d.Get("b")
+		require.ErrorIs(t, err, store.ErrNotFound)
+		got, err := d.Get("a")
+		require.NoError(t, err)
+		require.Equal(t, "2", string(got))
+		d.Put("c", []byte("of the second"))
+		return nil
+	}))
+	require.NoError(t, d.Commit(t.Context(), s), "what the first has read does not count")
+	require.NoError(t, s.View(t.Context(), func(tx store.Tx) error {
+		_, err := tx.Get("b")
+		require.ErrorIs(t, err, store.ErrNotFound)
+		got, err := tx.Get("c")
+		require.Equal(t, "of the second", string(got))
+		return err
+	}))
+}
+
 func TestDraftFindsWhatHasChanged(t *testing.T) {
 	t.Parallel()
 	read := func(keys ...string) func(*store.Draft) {

@@ -29,6 +29,8 @@ type Material struct {
 	// said of it.
 	ValidTo     *time.Time `json:"validTo,omitempty"`
 	Description string     `json:"description,omitempty"`
+
+	prf *prf // of Bytes, shared by copies; nil unless the key is kept
 }
 
 // MaterialID returns the id of a key's material: a function of both that says

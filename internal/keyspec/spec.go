@@ -117,6 +117,9 @@ func (s *Spec) Algorithms(usage string) []string {
 	return nil
 }
 
+// Takes reports whether the algorithm is one of a key of the spec that has the usage.
+func (s *Spec) Takes(usage, algorithm string) bool { return s.algorithm(usage, algorithm) != nil }
+
 // algorithm returns the algorithm of that name and usage, or nil.
 func (s *Spec) algorithm(usage, name string) *algorithm {
 	for _, u := range s.usages {

@@ -65,6 +65,11 @@ func TestTable(t *testing.T) {
 		require.Equal(t, row.usages, s.Usages())
 		for j, usage := range row.usages {
 			require.Equal(t, row.algorithms[j], s.Algorithms(usage))
+			for _, algorithm := range row.algorithms[j] {
+				require.True(t, s.Takes(usage, algorithm))
+				require.False(t, s.Takes("", algorithm))
+			}
+			require.False(t, s.Takes(usage, ""))
 		}
 		for _, usage := range types.KeyUsageType("").Values() {
 			require.Equal(t, slices.Contains(row.usages, string(usage)), s.Algorithms(string(usage)) != nil)
