@@ -3,6 +3,7 @@ package endpoint
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -20,9 +21,25 @@ const maxAuthorization = 8192
 type authorization struct {
 	form
 	accessKeyID           string
-	date, region, service string   // the credential scope; date is yyyymmdd
-	signedHeaders         []string // lower-case, sorted, without duplicates
+	date, region, service string // the credential scope; date is yyyymmdd
+	signedHeaders         headerNames
 	signature             [sha256.Size]byte
+}
+
+// headerNames are names of headers, lower-case, sorted, without duplicates and
+// separated by semicolons.
+type headerNames string
+
+func (n headerNames) all() iter.Seq[string] { return strings.SplitSeq(string(n), ";") }
+
+// has reports whether one of the names is that of the header, in whatever case.
+func (n headerNames) has(header string) bool {
+	for name := range n.all() {
+		if inLowerCase(header, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // A form is the place where a request carries its signature: the Authorization
@@ -175,44 +192,56 @@ func (a *authorization) setCredential(s string) error {
 // isName reports whether s can be an access key id, a Region or a service.
 func isName(s string) bool {
 	const maxName = 128 // the longest access key id that IAM defines
+	return s != "" && len(s) <= maxName && nameBytes.are(s)
+}
+
+// byteSet is a set of bytes.
+type byteSet [256]bool
+
+func newByteSet(ranges, others string) *byteSet {
+	var set byteSet
+	for i := 0; i < len(ranges); i += 2 {
+		for c := ranges[i]; c <= ranges[i+1]; c++ {
+			set[c] = true
+		}
+	}
+	for _, c := range []byte(others) {
+		set[c] = true
+	}
+	return &set
+}
+
+// are reports whether the set has every byte of s.
+func (b *byteSet) are(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; !isLetterOrDigit(rune(c)) && c != '-' && c != '_' && c != '.' {
+		if !b[s[i]] {
 			return false
 		}
 	}
-	return s != "" && len(s) <= maxName
+	return true
 }
+
+var (
+	nameBytes   = newByteSet("azAZ09", "-_.")
+	headerBytes = newByteSet("az09", "-!#$%&'*+.^_`|~") // RFC 9110, section 5.6.2, in lower case
+)
 
 func isLetterOrDigit(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
 }
 
-// isHeader reports whether s is the name of a header (RFC 9110, section 5.6.2) in
-// lower case.
-func isHeader(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if c >= 'a' && c <= 'z' || c == '-' || c >= '0' && c <= '9' {
-			continue
-		}
-		if strings.IndexByte("!#$%&'*+.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return s != ""
-}
-
 func (a *authorization) setSignedHeaders(s string) error {
-	names := strings.Split(s, ";")
-	for i, name := range names {
-		if !isHeader(name) {
+	before := ""
+	for name := range headerNames(s).all() {
+		if name == "" || !headerBytes.are(name) {
 			return incomplete("SignedHeaders must be lower-case header names, separated by semicolons.")
 		}
-		if i > 0 && names[i-1] >= name {
+		if before >= name {
 			return incomplete("SignedHeaders must be sorted and name each header once.")
 		}
+		before = name
 	}
-	a.signedHeaders = names
+	a.signedHeaders = headerNames(s)
 	return nil
 }
 

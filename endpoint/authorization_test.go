@@ -40,7 +40,7 @@ var (
 		"SignedHeaders=host;x-amz-date, Signature=" + someSignature
 	wantValid = authorization{
 		accessKeyID: "AK", date: "20260101", region: "eu-west-1", service: "kms",
-		signedHeaders: []string{"host", "x-amz-date"}, signature: [32]byte(bytes.Repeat([]byte{10}, 32)),
+		signedHeaders: "host;x-amz-date", signature: [32]byte(bytes.Repeat([]byte{10}, 32)),
 	}
 )
 
@@ -130,7 +130,7 @@ func FuzzParseAuthorization(f *testing.F) {
 		}
 		for _, part := range []string{
 			"Credential=" + a.accessKeyID + "/" + a.date + "/" + a.region + "/" + a.service + "/aws4_request",
-			"SignedHeaders=" + strings.Join(a.signedHeaders, ";"),
+			"SignedHeaders=" + string(a.signedHeaders),
 			"Signature=" + hex.EncodeToString(a.signature[:]),
 		} {
 			require.Contains(t, header, part)

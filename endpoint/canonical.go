@@ -27,7 +27,7 @@ func appendCanonicalRequest(dst []byte, r *http.Request, a *authorization, paylo
 		dst = append(dst, canonicalQuery(query)...)
 	}
 	dst = append(dst, '\n')
-	for _, name := range a.signedHeaders {
+	for name := range a.signedHeaders.all() {
 		var ok bool
 		dst = append(append(dst, name...), ':')
 		if dst, ok = appendCanonicalHeader(dst, r, name); !ok {
@@ -35,13 +35,7 @@ func appendCanonicalRequest(dst []byte, r *http.Request, a *authorization, paylo
 		}
 		dst = append(dst, '\n')
 	}
-	for i, name := range a.signedHeaders {
-		separator := byte(';')
-		if i == 0 {
-			separator = '\n'
-		}
-		dst = append(append(dst, separator), name...)
-	}
+	dst = append(append(dst, '\n'), a.signedHeaders...)
 	return hex.AppendEncode(append(dst, '\n'), payloadHash[:]), true
 }
 

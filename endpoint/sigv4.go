@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -117,15 +116,14 @@ func (a *authorization) checkTime(t, now time.Time) error {
 // empty if no header gives the signature's time.
 func (a *authorization) checkSignedHeaders(h http.Header, timeHeader string) error {
 	const text = "'%s' must be a 'SignedHeader' in the AWS Authorization."
-	if !slices.Contains(a.signedHeaders, "host") {
+	if !a.signedHeaders.has("Host") {
 		return invalid(text, "Host")
 	}
-	if timeHeader != "" && !slices.Contains(a.signedHeaders, timeHeader) {
+	if timeHeader != "" && !a.signedHeaders.has(timeHeader) {
 		return invalid(text, http.CanonicalHeaderKey(timeHeader))
 	}
 	for name := range h {
-		signed := func(lower string) bool { return inLowerCase(name, lower) }
-		if isReserved(name) && !slices.ContainsFunc(a.signedHeaders, signed) {
+		if isReserved(name) && !a.signedHeaders.has(name) {
 			return invalid(text, name)
 		}
 	}

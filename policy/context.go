@@ -21,7 +21,7 @@ type Pair struct{ Key, Value string }
 type Context struct {
 	present keySet
 	kinds   [numKeys]valueKind
-	texts   [numKeys]string
+	texts   [numKeys]string // empty for keys that are not present
 	numbers [numKeys]int64
 
 	// Few keys of a request have lists or addresses: they are searched.
@@ -51,8 +51,10 @@ type otherValue struct {
 
 // Reset removes every key and keeps the memory for later ones.
 func (c *Context) Reset() {
+	for k := range c.present.all() {
+		c.texts[k] = ""
+	}
 	c.present = keySet{}
-	clear(c.texts[:])
 	clear(c.lists)
 	clear(c.others)
 	c.lists, c.addrs, c.others = c.lists[:0], c.addrs[:0], c.others[:0]
@@ -134,6 +136,7 @@ func (c *Context) SetStrings(k Key, v []string) {
 func (c *Context) Unset(k Key) {
 	if k < numKeys {
 		c.present.unset(int(k))
+		c.texts[k] = ""
 	}
 }
 

@@ -1,6 +1,10 @@
 package policy
 
-import "strings"
+import (
+	"iter"
+	"math/bits"
+	"strings"
+)
 
 // Key is a condition key that the package knows. The keys that describe the caller
 // and the resource's account, such as aws:PrincipalArn, have no constant: they
@@ -374,6 +378,22 @@ func (b *keySet) unset(i int) {
 		b.lo &^= 1 << i
 	} else {
 		b.hi &^= 1 << (i - 64)
+	}
+}
+
+// all yields the members in ascending order.
+func (b keySet) all() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for lo := b.lo; lo != 0; lo &= lo - 1 {
+			if !yield(bits.TrailingZeros64(lo)) {
+				return
+			}
+		}
+		for hi := b.hi; hi != 0; hi &= hi - 1 {
+			if !yield(64 + bits.TrailingZeros64(hi)) {
+				return
+			}
+		}
 	}
 }
 
