@@ -41,12 +41,23 @@ func write(w http.ResponseWriter, b *buffer, a answer, err error) {
 	}
 }
 
+// sameHeaders are what the heads of all answers have in common. Nobody changes the values.
+var sameHeaders = [...]struct {
+	name  string
+	value []string
+}{
+	{"Cache-Control", []string{"no-cache, no-store, must-revalidate, private"}},
+	{"Expires", []string{"0"}},
+	{"Pragma", []string{"no-cache"}},
+	{"Content-Type", []string{contentType}},
+}
+
 // setHeader sets what the head of every answer has.
 func setHeader(h http.Header, requestID string) {
-	values := &[...]string{requestID, "no-cache, no-store, must-revalidate, private", "0", "no-cache", contentType}
-	for i, name := range [len(values)]string{"X-Amzn-Requestid", "Cache-Control", "Expires", "Pragma", "Content-Type"} {
-		h[name] = values[i : i+1 : i+1]
+	for i := range sameHeaders {
+		h[sameHeaders[i].name] = sameHeaders[i].value
 	}
+	h["X-Amzn-Requestid"] = []string{requestID}
 }
 
 // writeError answers with the body of an AWS error: the code, and the message if

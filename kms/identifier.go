@@ -146,7 +146,7 @@ func aliasNotFound(region, account, name string) error {
 // readKey returns the record of a key, nil if there is none or it is gone. A request
 // that only reads gets a record that it shares with others.
 func (r *request) readKey(account, region, id string) (*keyrecord.Key, error) {
-	k, err := r.service.keys.read(&r.draft, keyrecord.KeyName(account, region, id))
+	k, err := r.service.keys.read(&r.draft, keyPlace{account, region, id})
 	if err != nil || k == nil || k.Gone(r.now) {
 		return nil, err
 	}

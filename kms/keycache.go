@@ -14,11 +14,15 @@ import (
 // What it holds is shared by all requests and never changed.
 type keyCache struct {
 	mu      sync.RWMutex
-	records map[string]cachedKey // by the record's name, guarded by mu
+	records map[keyPlace]cachedKey // guarded by mu
 }
 
+// keyPlace is where a key is.
+type keyPlace struct{ account, region, id string }
+
 type cachedKey struct {
-	version uint64
+	name    string // of the record, so that it need not be put together again
+	version uint64 // 0 for none
 	key     *keyrecord.Key
 }
 
@@ -27,18 +31,20 @@ const maxCachedKeys = 4096
 
 // read returns the record of a key as the draft sees it, nil if there is none. It may
 // be shared: who wants to change it needs a clone.
-func (c *keyCache) read(d *store.Draft, name string) (*keyrecord.Key, error) {
+func (c *keyCache) read(d *store.Draft, at keyPlace) (*keyrecord.Key, error) {
+	c.mu.RLock()
+	e := c.records[at]
+	c.mu.RUnlock()
+	name := e.name
+	if name == "" {
+		name = keyrecord.KeyName(at.account, at.region, at.id)
+	}
 	version, stored, err := d.Version(name)
 	if err != nil || stored && version == 0 {
 		return nil, err
 	}
-	if stored {
-		c.mu.RLock()
-		e := c.records[name]
-		c.mu.RUnlock()
-		if e.version == version {
-			return e.key, nil
-		}
+	if stored && e.version == version {
+		return e.key, nil
 	}
 	b, err := d.Get(name)
 	if errors.Is(err, store.ErrNotFound) {
@@ -51,18 +57,19 @@ func (c *keyCache) read(d *store.Draft, name string) (*keyrecord.Key, error) {
 	clear(b)
 	if err == nil && stored {
 		k.KeepPRFs()
-		c.put(name, cachedKey{version, k})
+		c.put(cachedKey{name, version, k})
 	}
 	return k, err
 }
 
-func (c *keyCache) put(name string, e cachedKey) {
+func (c *keyCache) put(e cachedKey) {
+	at := keyPlace{e.key.Account, e.key.Region, e.key.ID} // strings of the record's, not of a request
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.records == nil {
-		c.records = make(map[string]cachedKey)
+		c.records = make(map[keyPlace]cachedKey)
 	}
-	if old, ok := c.records[name]; ok && old.version > e.version {
+	if old, ok := c.records[at]; ok && old.version > e.version {
 		return // of a snapshot that has been overtaken
 	} else if !ok && len(c.records) >= maxCachedKeys {
 		for other := range c.records {
@@ -70,7 +77,7 @@ func (c *keyCache) put(name string, e cachedKey) {
 			break
 		}
 	}
-	c.records[name] = e
+	c.records[at] = e
 }
 
 // materialCache keeps the usable form of key material by its id, which no two keys
