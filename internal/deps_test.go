@@ -63,6 +63,7 @@ var house = map[string]room{
 	"internal":           {floor: 0}, // this test
 	"internal/arn":       {floor: 0},
 	"internal/awsjson":   {floor: 0},
+	"internal/cache":     {floor: 0},
 	"internal/keyrecord": {floor: 0, sideways: []string{"internal/arn"}},
 	"internal/keyspec":   {floor: 0, sideways: []string{"internal/mldsamu"}, external: []string{mldsa, circl, secp}},
 	"internal/kwp":       {floor: 0},

@@ -1,0 +1,206 @@
+// Package cache keeps a bounded number of values in memory that are slow to get:
+// the least recently used go first, none is given out after it has expired, and
+// while a value is being loaded all who ask for it wait for the same load.
+package cache
+
+import (
+	"container/list"
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// sweepPause is the least time between two sweeps for expired entries.
+const sweepPause = time.Second
+
+// Cache maps keys to values. It is safe for concurrent use.
+type Cache[K comparable, V any] struct {
+	capacity int
+	drop     func(V) // may be nil
+
+	mu      sync.Mutex // guards all below and the place of every entry
+	entries map[K]*Entry[K, V]
+	recent  list.List           // of *Entry[K, V], the most recently used first
+	flights map[K]*flight[K, V] // the loads that others may join
+	stats   Stats
+	sweeper *time.Timer // nil while nothing is going to expire
+}
+
+// Entry is a value that is pinned: it is not handed to the cache's drop function
+// before it is released, whatever becomes of it in the cache.
+type Entry[K comparable, V any] struct {
+	key     K
+	value   V
+	expires time.Time
+	place   *list.Element // nil if it is not in the cache; guarded by mu
+	pins    atomic.Int64  // one of them is the cache's own while it holds the entry
+	drop    func(V)
+}
+
+// Stats counts what a cache has done since it was made.
+type Stats struct {
+	Hits        uint64 // requests that an entry answered
+	Misses      uint64 // requests that waited for a load, their own or another's
+	Loads       uint64 // loads begun
+	Failures    uint64 // loads that returned an error
+	Evictions   uint64 // entries dropped because there was no room
+	Expirations uint64 // entries dropped because of their age
+	Entries     int    // entries held now
+}
+
+// New returns an empty cache of at most capacity entries. If drop is not nil it is
+// called once with each value that the cache no longer holds and that nobody has
+// pinned, so that it can be wiped. It must not call the cache.
+func New[K comparable, V any](capacity int, drop func(V)) *Cache[K, V] {
+	if capacity < 1 {
+		panic("cache: capacity below 1")
+	}
+	return &Cache[K, V]{
+		capacity: capacity,
+		drop:     drop,
+		entries:  make(map[K]*Entry[K, V]),
+		flights:  make(map[K]*flight[K, V]),
+	}
+}
+
+// Load makes a value. It returns the time at which the value expires, which is
+// best computed from the time before the work began.
+//
+// Its context has the values of the request that has begun the load, and is done
+// when everybody who waited for it has given up.
+type Load[V any] func(ctx context.Context) (v V, expires time.Time, err error)
+
+// Get returns the entry of key, pinned, and whether it was there. If it was not,
+// it is loaded, in a goroutine of its own, by the first who asks for it; the
+// others wait for the same. All of them get what it returns, also an error, which
+// is not kept; a value that is expired when it arrives is not kept either. If load
+// panics, so do all of them.
+//
+// A request whose ctx is done returns ctx's error at once. That hurts nobody else:
+// the load goes on as long as somebody waits for it.
+//
+// The caller has to release the entry.
+func (c *Cache[K, V]) Get(ctx context.Context, key K, load Load[V]) (e *Entry[K, V], hit bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, false, err
+	}
+	now := time.Now()
+	c.mu.Lock()
+	if e := c.entries[key]; e != nil {
+		if !e.expired(now) {
+			c.stats.Hits++
+			c.recent.MoveToFront(e.place)
+			e.pins.Add(1)
+			c.mu.Unlock()
+			return e, true, nil
+		}
+		c.stats.Expirations++
+		c.remove(e)
+	}
+	c.stats.Misses++
+	f := c.join(ctx, key, load)
+	c.mu.Unlock()
+	e, err = c.wait(ctx, f)
+	return e, false, err
+}
+
+// Remove takes e out of the cache and reports whether it was still there. A later
+// entry of the same key stays.
+func (c *Cache[K, V]) Remove(e *Entry[K, V]) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	held := e.place != nil
+	if held {
+		c.remove(e)
+	}
+	return held
+}
+
+// Clear drops every entry. What is being loaded now reaches those who wait for it,
+// but is not kept, and whoever asks later begins a new load.
+func (c *Cache[K, V]) Clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.entries {
+		c.remove(e)
+	}
+	clear(c.flights)
+}
+
+// Stats returns the counters.
+func (c *Cache[K, V]) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.stats
+	s.Entries = len(c.entries)
+	return s
+}
+
+// insert makes room and takes e in, with a pin. mu is held, and there is no entry
+// of that key.
+func (c *Cache[K, V]) insert(e *Entry[K, V], now time.Time) {
+	if len(c.entries) >= c.capacity {
+		c.stats.Evictions++
+		c.remove(c.recent.Back().Value.(*Entry[K, V]))
+	}
+	e.pins.Add(1)
+	e.place = c.recent.PushFront(e)
+	c.entries[e.key] = e
+	if c.sweeper == nil {
+		c.schedule(e.expires.Sub(now))
+	}
+}
+
+// remove takes out an entry that is in the cache. mu is held.
+func (c *Cache[K, V]) remove(e *Entry[K, V]) {
+	delete(c.entries, e.key)
+	c.recent.Remove(e.place)
+	e.place = nil
+	e.Release()
+}
+
+// schedule has the entries swept in d, so that nothing outlives its time only
+// because nobody asks for it any more. mu is held.
+func (c *Cache[K, V]) schedule(d time.Duration) {
+	c.sweeper = time.AfterFunc(max(d, sweepPause), func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		now := time.Now()
+		c.sweeper = nil
+		if next, some := c.sweep(now); some {
+			c.schedule(next.Sub(now))
+		}
+	})
+}
+
+// sweep drops what has expired and returns when the next entry will. mu is held.
+func (c *Cache[K, V]) sweep(now time.Time) (next time.Time, some bool) {
+	for _, e := range c.entries {
+		switch {
+		case e.expired(now):
+			c.stats.Expirations++
+			c.remove(e)
+		case !some || e.expires.Before(next):
+			next, some = e.expires, true
+		}
+	}
+	return next, some
+}
+
+// Value returns the value. It is shared with everybody who has the entry pinned,
+// and must not be used after the release.
+func (e *Entry[K, V]) Value() V { return e.value }
+
+// Release gives the pin back.
+func (e *Entry[K, V]) Release() {
+	if e.pins.Add(-1) == 0 && e.drop != nil {
+		e.drop(e.value)
+	}
+}
+
+// expired compares both clocks: the monotonic one may stand still while the
+// machine sleeps, and the other can be set back.
+func (e *Entry[K, V]) expired(now time.Time) bool {
+	return !now.Before(e.expires) || !now.Round(0).Before(e.expires.Round(0))
+}
