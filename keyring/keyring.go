@@ -57,13 +57,17 @@ func Wrap(ctx context.Context, m *EncryptionMaterials, wrap WrapFunc, generate G
 		return err
 	}
 	if m.HasDataKey() {
+		ctx, end := BeginKeyWrapping(ctx, KeyWrapping{Operation: OpWrap})
 		wrapped, err := wrap(ctx, m.dataKey)
-		if err != nil {
-			return err
+		if err == nil {
+			err = m.AddEncryptedDataKey(wrapped)
 		}
-		return m.AddEncryptedDataKey(wrapped)
+		end(wrapped, err)
+		return err
 	}
+	operation := OpGenerate
 	if generate == nil {
+		operation = OpWrap
 		generate = func(ctx context.Context, n int) ([]byte, EncryptedDataKey, error) {
 			key := make([]byte, n)
 			rand.Read(key)
@@ -71,18 +75,14 @@ func Wrap(ctx context.Context, m *EncryptionMaterials, wrap WrapFunc, generate G
 			return key, wrapped, err
 		}
 	}
+	ctx, end := BeginKeyWrapping(ctx, KeyWrapping{Operation: operation})
 	key, wrapped, err := generate(ctx, m.suite.KeyLen)
 	defer clear(key)
-	if err != nil {
-		return err
+	if err == nil {
+		err = m.setWrapped(key, wrapped)
 	}
-	if err := wrapped.check(); err != nil {
-		return err
-	}
-	if err := m.SetDataKey(key); err != nil {
-		return err
-	}
-	return m.AddEncryptedDataKey(wrapped)
+	end(wrapped, err)
+	return err
 }
 
 // Unwrap is the common body of every keyring's OnDecrypt. It hands each of keys
@@ -101,11 +101,7 @@ func Unwrap(ctx context.Context, m *DecryptionMaterials, keys []EncryptedDataKey
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		key, err := unwrap(ctx, k)
-		if err == nil {
-			err = m.SetDataKey(key)
-			clear(key)
-		}
+		err := unwrapInto(ctx, m, k, unwrap)
 		if err == nil {
 			return nil
 		}
@@ -115,4 +111,16 @@ func Unwrap(ctx context.Context, m *DecryptionMaterials, keys []EncryptedDataKey
 		failed.Attempts = append(failed.Attempts, Attempt{k.Provider, bytes.Clone(k.Info), err})
 	}
 	return &failed
+}
+
+// unwrapInto sets m's data key to what unwrap makes of k.
+func unwrapInto(ctx context.Context, m *DecryptionMaterials, k EncryptedDataKey, unwrap UnwrapFunc) error {
+	ctx, end := BeginKeyWrapping(ctx, KeyWrapping{Operation: OpUnwrap, Key: k})
+	key, err := unwrap(ctx, k)
+	if err == nil {
+		err = m.SetDataKey(key)
+		clear(key)
+	}
+	end(k, err)
+	return err
 }

@@ -163,6 +163,17 @@ func (m *EncryptionMaterials) AddEncryptedDataKey(k EncryptedDataKey) error {
 	return nil
 }
 
+// setWrapped sets the data key and adds its encryption, or changes nothing.
+func (m *EncryptionMaterials) setWrapped(key []byte, wrapped EncryptedDataKey) error {
+	if err := wrapped.check(); err != nil {
+		return err
+	}
+	if err := m.SetDataKey(key); err != nil {
+		return err
+	}
+	return m.AddEncryptedDataKey(wrapped)
+}
+
 // Complete returns [ErrMaterials] unless m has all that a message needs: a data
 // key and at least one encrypted data key.
 func (m *EncryptionMaterials) Complete() error {
