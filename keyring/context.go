@@ -50,7 +50,13 @@ func (c EncryptionContext) AppendBinary(dst []byte) ([]byte, error) {
 	}
 	dst = slices.Grow(dst, size)
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(c)))
-	for _, k := range slices.Sorted(maps.Keys(c)) {
+	var few [8]string // enough for most contexts, so that these need no allocation
+	keys := few[:0]
+	for k := range c {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
 		dst, _ = wire.AppendField16(dst, k) // size is bounded above
 		dst, _ = wire.AppendField16(dst, c[k])
 	}

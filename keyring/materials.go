@@ -103,6 +103,9 @@ type EncryptionRequest struct {
 	RequiredContextKeys []string
 	// PlaintextLength is the message's length in bytes, or 0 if it is not known.
 	PlaintextLength int64
+	// Empty says that the message's length is known and 0, which PlaintextLength
+	// cannot say.
+	Empty bool
 }
 
 // EncryptionMaterials are what one message is encrypted with. Only legal

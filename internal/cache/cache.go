@@ -85,24 +85,41 @@ func (c *Cache[K, V]) Get(ctx context.Context, key K, load Load[V]) (e *Entry[K,
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}
-	now := time.Now()
 	c.mu.Lock()
-	if e := c.entries[key]; e != nil {
-		if !e.expired(now) {
-			c.stats.Hits++
-			c.recent.MoveToFront(e.place)
-			e.pins.Add(1)
-			c.mu.Unlock()
-			return e, true, nil
-		}
-		c.stats.Expirations++
-		c.remove(e)
+	if e := c.find(key); e != nil {
+		c.mu.Unlock()
+		return e, true, nil
 	}
 	c.stats.Misses++
 	f := c.join(ctx, key, load)
 	c.mu.Unlock()
 	e, err = c.wait(ctx, f)
 	return e, false, err
+}
+
+// Lookup returns the entry of key, pinned, or nil if it is not there: a Get that
+// needs no load, for the sake of what a load costs to prepare. Only a hit counts.
+func (c *Cache[K, V]) Lookup(key K) *Entry[K, V] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.find(key)
+}
+
+// find returns the entry of key, pinned, or nil. mu is held.
+func (c *Cache[K, V]) find(key K) *Entry[K, V] {
+	e := c.entries[key]
+	if e == nil {
+		return nil
+	}
+	if e.expired(time.Now()) {
+		c.stats.Expirations++
+		c.remove(e)
+		return nil
+	}
+	c.stats.Hits++
+	c.recent.MoveToFront(e.place)
+	e.pins.Add(1)
+	return e
 }
 
 // Remove takes e out of the cache and reports whether it was still there. A later

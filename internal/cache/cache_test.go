@@ -60,6 +60,22 @@ func TestGetLoadsOnce(t *testing.T) {
 	require.Equal(t, cache.Stats{Hits: 1, Misses: 1, Loads: 1, Entries: 1}, c.Stats())
 }
 
+func TestLookupLoadsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := cache.New[string, string](1, nil)
+		require.Nil(t, c.Lookup("a"))
+		get(t, c, "a", lasting("1"))
+		e := c.Lookup("a")
+		require.Equal(t, "1", e.Value())
+		e.Release()
+		require.Equal(t, cache.Stats{Hits: 1, Misses: 1, Loads: 1, Entries: 1}, c.Stats())
+		time.Sleep(time.Hour)
+		require.Nil(t, c.Lookup("a"))
+		require.Equal(t, cache.Stats{Hits: 1, Misses: 1, Loads: 1, Expirations: 1}, c.Stats())
+	})
+}
+
 func TestLeastRecentlyUsedGoesFirst(t *testing.T) {
 	t.Parallel()
 	var d dropped
