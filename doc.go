@@ -9,6 +9,8 @@
 //
 //	encrypt or decrypt messages and streams    envelope
 //	hold wrapping keys in memory               keyring (RawAES, RawRSA, Multi)
+//	share data keys between messages           keyring (Caching)
+//	insist on who a message belongs to         keyring (RequiredContext)
 //	wrap data keys with KMS                    keyring/awskms
 //	sign, decrypt or agree with KMS keys       kmscrypto
 //	test code that uses KMS                    kms/kmstest

@@ -39,6 +39,7 @@ var house = map[string]room{
 
 	"examples/quickstart": {floor: 5, external: []string{awsSDK}},
 	"examples/policy":     {floor: 5},
+	"examples/tenants":    {floor: 5, external: []string{awsSDK}},
 
 	"local":    {floor: 4, sideways: []string{"endpoint"}, external: []string{awsSDK}},
 	"endpoint": {floor: 4, external: []string{smithy}},

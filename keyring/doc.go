@@ -10,6 +10,20 @@
 //	m := keyring.NewManager(ring)
 //	message, err := envelope.Encrypt(ctx, m, plaintext, nil)
 //
+// Managers can be stacked. A [Caching] asks the one below it once for many messages,
+// and a [RequiredContext] insists that whoever encrypts and decrypts names, say, the tenant:
+//
+//	caching, err := keyring.NewCaching(m, keyring.CachingOptions{MaxAge: 5 * time.Minute})
+//	m, err = keyring.NewRequiredContext(caching, "tenant")
+//
+// For many tenants, use one of these to keep them apart, from the strongest to the
+// cheapest: a wrapping key for each tenant, with a manager and cache partition of its own;
+// a branch key for each; a pair of the encryption context that is required, which costs
+// nothing. Only the first lets one tenant's data be destroyed by destroying a key, as
+// examples/tenants in this module shows.
+//
+// What is done, and how long it takes, [Hooks] see.
+//
 // The terms and formats are those of the AWS Encryption SDK specification
 // ("framework"), so that data keys wrapped here can be unwrapped by AWS's own
 // libraries and the other way round.
