@@ -23,8 +23,8 @@ import "context"
 //	})
 //
 // Each is called in the goroutine that does the work, which waits for it, and several
-// may run at a time. No hook is given a key or plaintext. Without hooks, the price of
-// all this is to look for them in the context.
+// may run at a time. What they return must not be nil. No hook is given a key in the clear
+// or plaintext. Without hooks, the price of all this is to look for them in the context.
 type Hooks struct {
 	// KeyWrapping is called before one data key is wrapped, generated or unwrapped
 	// by one wrapping key, and what it returns when that is done. The work is done
