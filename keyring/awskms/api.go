@@ -17,4 +17,9 @@ type API interface {
 	Decrypt(ctx context.Context, in *kms.DecryptInput, o ...func(*kms.Options)) (*kms.DecryptOutput, error)
 }
 
+// RSAAPI is the part of AWS KMS that [RSA] calls, with the rules of [API].
+type RSAAPI interface {
+	Decrypt(ctx context.Context, in *kms.DecryptInput, o ...func(*kms.Options)) (*kms.DecryptOutput, error)
+}
+
 var _ API = (*kms.Client)(nil)
