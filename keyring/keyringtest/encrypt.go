@@ -9,13 +9,38 @@ import (
 )
 
 func roundTrips(r reporter, s Subject) {
-	for _, suite := range keyring.Suites() {
+	for _, suite := range s.suites() {
 		m := s.seal(r, suite)
 		switch key, err := m.open(r, s.Decrypt, m.keys...); {
 		case err != nil:
 			r.Errorf("%v: OnDecrypt: %v", suite, err)
 		case !bytes.Equal(key, m.dataKey):
 			r.Errorf("%v: OnDecrypt gave another data key than OnEncrypt", suite)
+		}
+	}
+}
+
+func refusesSigned(r reporter, s Subject) {
+	if !s.UnsignedOnly {
+		return
+	}
+	sealed := s.seal(r, unsigned)
+	for _, suite := range keyring.Suites() {
+		if !suite.Signed() {
+			continue
+		}
+		m := newMaterials(r, suite, s.WrapsOnly)
+		before := take(m)
+		if err := s.Encrypt.OnEncrypt(r.Context(), m); err == nil {
+			r.Errorf("%v: OnEncrypt succeeded", suite)
+		}
+		if !take(m).equal(before) {
+			r.Errorf("%v: OnEncrypt changed materials that it refused", suite)
+		}
+		sealed.suite, sealed.context = suite, m.Context()
+		// No match would say that it has tried.
+		if _, err := sealed.open(r, s.Decrypt, sealed.keys...); err == nil || errors.Is(err, keyring.ErrNoMatch) {
+			r.Errorf("%v: OnDecrypt returned %v instead of refusing the suite", suite, err)
 		}
 	}
 }
@@ -42,7 +67,7 @@ func wraps(r reporter, s Subject) {
 		refusesToEncrypt(r, s.Encrypt, newMaterials(r, unsigned, true))
 		return
 	}
-	for _, suite := range keyring.Suites() {
+	for _, suite := range s.suites() {
 		m := newMaterials(r, suite, true)
 		before := bytes.Clone(m.DataKey())
 		if err := s.Encrypt.OnEncrypt(r.Context(), m); err != nil {

@@ -51,6 +51,15 @@ type Subject struct {
 	// context.
 	ContextUnbound bool
 
+	// UnsignedOnly says that OnEncrypt and OnDecrypt refuse algorithm suites that
+	// sign.
+	UnsignedOnly bool
+
+	// InfoUnbound says that an encrypted data key may open although its info is
+	// altered, because the keyring does not compare all of it. It must then give the
+	// same data key.
+	InfoUnbound bool
+
 	// IgnoresCancellation says that the keyring makes no calls that take long, and
 	// does not look at its context.
 	IgnoresCancellation bool
@@ -91,6 +100,7 @@ var cases = []struct {
 	run  func(reporter, Subject)
 }{
 	{"every suite's data key comes back", roundTrips},
+	{"a suite that signs is refused if the keyring takes none", refusesSigned},
 	{"a missing data key is made anew with the suite's length", generates},
 	{"a data key that is there is wrapped and kept", wraps},
 	{"encrypted data keys go behind those already there", appends},

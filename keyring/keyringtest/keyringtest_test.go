@@ -56,6 +56,24 @@ func TestWeakKeyringPassesWhereItSaysSo(t *testing.T) {
 	}
 }
 
+func TestUnsignedOnlyKeyringPasses(t *testing.T) {
+	t.Parallel()
+	Run(t, func(t *testing.T) Subject {
+		s := sound(t)
+		unsignedOnly(t, &s)
+		return s
+	})
+}
+
+func TestKeyringThatBindsNoInfoPasses(t *testing.T) {
+	t.Parallel()
+	Run(t, func(t *testing.T) Subject {
+		s := sound(t)
+		anyInfo(t, &s)
+		return s
+	})
+}
+
 func TestUnusableSubjectIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Subject){
@@ -137,6 +155,39 @@ func claiming(f func(*Subject)) func(*testing.T, *Subject) {
 
 func weak(s *Subject) { s.Encrypt, s.Decrypt = xorRing{}, xorRing{} }
 
+// unsignedOnly makes s refuse suites that sign.
+func unsignedOnly(t *testing.T, s *Subject) {
+	s.UnsignedOnly = true
+	encrypting(func(ctx context.Context, own keyring.Keyring, m *keyring.EncryptionMaterials) error {
+		if m.Suite().Signed() {
+			return errDefect
+		}
+		return own.OnEncrypt(ctx, m)
+	})(t, s)
+	decrypting(func(ctx context.Context, own keyring.Keyring, m *keyring.DecryptionMaterials, keys []keyring.EncryptedDataKey) error {
+		if m.Suite().Signed() {
+			return errDefect
+		}
+		return own.OnDecrypt(ctx, m, keys)
+	})(t, s)
+}
+
+// anyInfo makes s take every name of a wrapping key for its own, but for the foreign
+// one's.
+func anyInfo(t *testing.T, s *Subject) {
+	s.InfoUnbound = true
+	decrypting(func(ctx context.Context, own keyring.Keyring, m *keyring.DecryptionMaterials, keys []keyring.EncryptedDataKey) error {
+		renamed := make([]keyring.EncryptedDataKey, len(keys))
+		for i, k := range keys {
+			renamed[i] = k.Clone()
+			if len(k.Info) >= len("own") && !bytes.HasPrefix(k.Info, []byte("foreign")) {
+				copy(renamed[i].Info, "own")
+			}
+		}
+		return own.OnDecrypt(ctx, m, renamed)
+	})(t, s)
+}
+
 var errDefect = errors.New("defect")
 
 var defects = []struct {
@@ -169,6 +220,25 @@ var defects = []struct {
 			}
 			return own.OnEncrypt(ctx, m)
 		})},
+
+	{"encrypts signed suites against its claim", "a suite that signs is refused if the keyring takes none",
+		func(t *testing.T, s *Subject) {
+			unsignedOnly(t, s)
+			s.Encrypt = sound(t).Encrypt
+		}},
+	{"tries to decrypt signed suites against its claim", "a suite that signs is refused if the keyring takes none",
+		func(t *testing.T, s *Subject) {
+			unsignedOnly(t, s)
+			s.Decrypt = sound(t).Decrypt
+		}},
+	{"refuses signed suites too late", "a suite that signs is refused if the keyring takes none",
+		func(t *testing.T, s *Subject) {
+			unsignedOnly(t, s)
+			encrypting(func(_ context.Context, own keyring.Keyring, m *keyring.EncryptionMaterials) error {
+				err := own.OnEncrypt(t.Context(), m)
+				return errors.Join(err, randomKey(m))
+			})(t, s)
+		}},
 
 	{"always the same data key", "a missing data key is made anew with the suite's length",
 		encrypting(func(ctx context.Context, own keyring.Keyring, m *keyring.EncryptionMaterials) error {
@@ -272,6 +342,23 @@ var defects = []struct {
 		})},
 	{"ignores surplus bytes and claims weakness", "an altered encrypted data key is refused",
 		claiming(func(s *Subject) { weak(s); s.TamperYieldsKey = true })},
+	{"does not look at the info against its claim", "an altered encrypted data key is refused",
+		func(t *testing.T, s *Subject) {
+			anyInfo(t, s)
+			s.InfoUnbound = false
+		}},
+	{"another data key for another info", "an altered encrypted data key is refused",
+		func(t *testing.T, s *Subject) {
+			info := s.seal(t, unsigned).keys[0].Info
+			anyInfo(t, s)
+			decrypting(func(ctx context.Context, own keyring.Keyring, m *keyring.DecryptionMaterials, keys []keyring.EncryptedDataKey) error {
+				err := own.OnDecrypt(ctx, m, keys)
+				if err == nil && !bytes.Equal(keys[0].Info[:len("own")], info[:len("own")]) {
+					m.DataKey()[0] ^= 1
+				}
+				return err
+			})(t, s)
+		}},
 	{"decrypts none alone", "an altered encrypted data key is refused",
 		decrypting(func(ctx context.Context, own keyring.Keyring, m *keyring.DecryptionMaterials, keys []keyring.EncryptedDataKey) error {
 			if len(keys) == 1 {

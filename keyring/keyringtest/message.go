@@ -13,6 +13,15 @@ import (
 // key in the context, so that the context is the cases' own.
 const unsigned = keyring.AES256GCMHKDFSHA256
 
+// suites returns the suites that the subject takes.
+func (s Subject) suites() []keyring.Suite {
+	all := keyring.Suites()
+	if s.UnsignedOnly {
+		all = slices.DeleteFunc(all, keyring.Suite.Signed)
+	}
+	return all
+}
+
 // testContext is the encryption context of every message.
 func testContext() keyring.EncryptionContext {
 	return keyring.EncryptionContext{"purpose": "keyringtest", "tenant": "42"}
