@@ -65,7 +65,7 @@ func encryptWith(ctx context.Context, ring Keyring, m *EncryptionMaterials) erro
 		return err
 	}
 	if !m.HasDataKey() || len(m.keys) == before {
-		return fmt.Errorf("%w: a keyring of the multi-keyring has added no encrypted data key", ErrMaterials)
+		return fmt.Errorf("%w: a keyring has added no encrypted data key", ErrMaterials)
 	}
 	return nil
 }
