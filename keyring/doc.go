@@ -3,8 +3,9 @@
 // A [Keyring] holds or reaches wrapping keys: [RawAES] and [RawRSA] keep them in
 // memory, keyring/awskms asks AWS KMS or the local engine, [Multi] joins several
 // so that each of them can decrypt, [Failover] several so that one which can be
-// reached suffices. A [Manager], made from a keyring with [NewManager], supplies the materials of each message; packages such as envelope
-// take a manager and do the rest:
+// reached suffices. A [Manager], made from a keyring with [NewManager], supplies the
+// materials of each message; packages such as envelope take a manager and do the
+// rest:
 //
 //	ring, err := keyring.NewRawAES("fleet", "2026-01", wrappingKey)
 //	m := keyring.NewManager(ring)

@@ -2,6 +2,7 @@ package awskms_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 
@@ -25,6 +26,9 @@ const (
 	stranger = "444455556666"
 )
 
+// errHangs has a Region not answer at all.
+var errHangs = errors.New("the Region hangs")
+
 // cloud is a local KMS of several Regions, each of which can be made to fail.
 type cloud struct {
 	*kmstest.Cloud
@@ -44,6 +48,10 @@ func newCloud(t *testing.T) *cloud {
 			c.asked = append(c.asked, caller.Region)
 			err := c.fails[caller.Region]
 			c.mu.Unlock()
+			if errors.Is(err, errHangs) {
+				<-ctx.Done()
+				return ctx.Err()
+			}
 			if err != nil {
 				return err
 			}

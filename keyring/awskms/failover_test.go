@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -92,6 +93,39 @@ func TestMRKFailoverWhileARegionIsDown(t *testing.T) {
 	// What was encrypted during the outage is no different once it is over.
 	c.failRegion(virginia, nil)
 	opens(t, newMRKFailover(t, c, arns), during)
+}
+
+func TestMRKFailoverWhileARegionHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCloud(t)
+		arns := c.mrk(t, &sdk.CreateKeyInput{}, virginia, ireland)
+		ring := newMRKFailover(t, c, arns)
+		before := sealed(t, ring)
+		c.failRegion(virginia, errHangs)
+		c.regions()
+		start := time.Now()
+		opens(t, ring, before)
+		require.Equal(t, []string{virginia, ireland}, c.regions())
+		require.Equal(t, 2*time.Second, time.Since(start))
+		require.Equal(t, arns[1], string(sealed(t, ring).EncryptedDataKeys()[0].Info))
+		require.Equal(t, 2*time.Second, time.Since(start))
+		require.Equal(t, []string{ireland}, c.regions())
+
+		c.failRegion(virginia, nil)
+		time.Sleep(30 * time.Second)
+		require.Equal(t, arns[0], string(sealed(t, ring).EncryptedDataKeys()[0].Info))
+
+		// A caller who gives up is no outage.
+		c.failRegion(virginia, errHangs)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		c.failRegion(ireland, errHangs)
+		err := ring.OnEncrypt(ctx, encryption(t, keyring.AES256GCMHKDFSHA256))
+		require.Equal(t, context.DeadlineExceeded, err)
+		c.failRegion(virginia, nil)
+		require.Equal(t, arns[0], string(sealed(t, ring).EncryptedDataKeys()[0].Info))
+	})
 }
 
 // A whole KMS that fails once: the next Region is another request.

@@ -75,7 +75,9 @@ func TestRSAConformance(t *testing.T) {
 				api := c.in(account, virginia)
 				return keyringtest.Subject{
 					Encrypt: newRSA(t, nil, key, algorithm, public), Decrypt: newRSA(t, api, key, algorithm, nil),
-					Foreign:      newRSA(t, nil, other, algorithm, otherPublic),
+					Foreign: newRSA(t, nil, other, algorithm, otherPublic),
+					// An exponent that the RSA operation itself refuses.
+					Failing:      newRSA(t, nil, key, algorithm, &rsa.PublicKey{N: public.N, E: 1}),
 					UnsignedOnly: true,
 				}
 			})
