@@ -35,6 +35,14 @@ type DecryptOptions struct {
 	// for.
 	RefuseSigned bool
 
+	// VerifyFirst makes [NewReaderAt] read the whole message and verify every frame
+	// and the signature before it returns. Without it, NewReaderAt refuses messages
+	// of signed suites with [ErrSigned]. What a [ReaderAt] releases later is what
+	// was signed only if the source has not changed since; against whoever lacks
+	// the data key, each frame's own tag protects in any case. Nothing else looks
+	// at the field.
+	VerifyFirst bool
+
 	// MaxEncryptedDataKeys is how many encrypted data keys a header may hold. The
 	// default is 100. Each may cost a request to a key service.
 	MaxEncryptedDataKeys int

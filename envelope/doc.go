@@ -17,6 +17,9 @@
 //	message, err := envelope.Encrypt(ctx, m, plaintext, nil)
 //	plaintext, header, err := envelope.Decrypt(ctx, m, message, nil)
 //
+// [NewReaderAt] reads any part of an unsigned message, from a file, or over HTTP or
+// from S3 by way of [NewRangeReaderAt], and fetches only the frames that it needs.
+//
 // # What is promised
 //
 // Nothing is released that has not been authenticated. [Decrypt] returns
@@ -25,7 +28,8 @@
 // further on is refused when that place is reached, so whoever has used the
 // beginning must be able to undo it. Only [io.EOF] says that the message was
 // whole. The last frame of a signed message is withheld until the signature has
-// been verified.
+// been verified. A [ReaderAt] knows at open that the message is whole, and of each
+// frame, when it is read, that it is the one that was written there.
 //
 // The zero options are the safest: the signed and key-committing suite 0578 is
 // written, and only committing suites are read. Reading what older clients wrote
@@ -39,5 +43,6 @@
 // encrypt permission made a message only as far as the wrapping of its data key
 // binds the encryption context, which carries the public key.
 //
-// Functions are safe for concurrent use; a Writer or Reader is not.
+// Functions are safe for concurrent use, and so is a ReaderAt; a Writer or Reader is
+// not.
 package envelope

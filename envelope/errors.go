@@ -35,8 +35,12 @@ var (
 	ErrLimit = errors.New("envelope: limit exceeded")
 
 	// ErrSigned is returned for a message of a signed suite when the options refuse
-	// these.
+	// these, as they do for [NewReaderAt] unless they say VerifyFirst.
 	ErrSigned = errors.New("envelope: signed message refused")
+
+	// ErrUnframed is returned by [NewReaderAt] for a message whose body has a single
+	// tag. [Decrypt] and [NewReader] read it.
+	ErrUnframed = errors.New("envelope: an unframed message cannot be read in parts")
 
 	// ErrLength is returned when the plaintext is longer or shorter than
 	// [EncryptOptions.PlaintextLength] says.
