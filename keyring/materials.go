@@ -138,7 +138,9 @@ func NewEncryptionMaterials(r EncryptionRequest) (*EncryptionMaterials, error) {
 		if context == nil {
 			context = make(EncryptionContext, 1)
 		}
-		context[publicKeyName] = encodePublicKey(&m.signingKey.PublicKey)
+		if context[publicKeyName], err = encodePublicKey(&m.signingKey.PublicKey); err != nil {
+			return nil, err
+		}
 	}
 	if m.common, err = newCommon(id, context, r.RequiredContextKeys); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -263,8 +264,9 @@ func TestMaterialsPrintNoSecrets(t *testing.T) {
 		asJSON.Info("materials", "v", v)
 	}
 	require.Contains(t, out.String(), "COMMIT_KEY")
-	private := m.SigningKey().D
-	for _, secret := range [][]byte{m.DataKey(), private.Bytes()} {
+	private, err := m.SigningKey().Bytes()
+	require.NoError(t, err)
+	for _, secret := range [][]byte{m.DataKey(), private} {
 		for _, text := range []string{
 			string(secret), hex.EncodeToString(secret), strings.ToUpper(hex.EncodeToString(secret)),
 			base64.RawStdEncoding.EncodeToString(secret), strings.Trim(fmt.Sprint(secret), "[]"),
@@ -273,5 +275,5 @@ func TestMaterialsPrintNoSecrets(t *testing.T) {
 			require.NotContains(t, out.String(), text)
 		}
 	}
-	require.NotContains(t, out.String(), private.String())
+	require.NotContains(t, out.String(), new(big.Int).SetBytes(private).String())
 }

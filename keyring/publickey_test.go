@@ -18,18 +18,34 @@ var basePoints = map[elliptic.Curve]string{
 	elliptic.P384(): "03aa87ca22be8b05378eb1c71ef320ad746e1d3b628ba79b9859f741e082542a385502f25dbf55296c3a545e3872760ab7",
 }
 
+// basePoint returns the curve's base point, the public key of the number 1.
+func basePoint(t *testing.T, curve elliptic.Curve) *ecdsa.PublicKey {
+	t.Helper()
+	one := make([]byte, (curve.Params().BitSize+7)/8)
+	one[len(one)-1] = 1
+	k, err := ecdsa.ParseRawPrivateKey(curve, one)
+	require.NoError(t, err)
+	return &k.PublicKey
+}
+
+func encodedKey(t *testing.T, k *ecdsa.PublicKey) string {
+	t.Helper()
+	s, err := encodePublicKey(k)
+	require.NoError(t, err)
+	return s
+}
+
 func TestPublicKeyIsTheCompressedPoint(t *testing.T) {
 	t.Parallel()
 	for curve, point := range basePoints {
 		b, err := hex.DecodeString(point)
 		require.NoError(t, err)
 		want := base64.StdEncoding.EncodeToString(b)
-		p := curve.Params()
-		require.Equal(t, want, encodePublicKey(&ecdsa.PublicKey{Curve: curve, X: p.Gx, Y: p.Gy}))
+		base := basePoint(t, curve)
+		require.Equal(t, want, encodedKey(t, base))
 		got, err := decodePublicKey(curve, want)
 		require.NoError(t, err)
-		require.Zero(t, got.X.Cmp(p.Gx))
-		require.Zero(t, got.Y.Cmp(p.Gy))
+		require.True(t, base.Equal(got))
 	}
 }
 
@@ -39,7 +55,7 @@ func TestPublicKeyRoundTrip(t *testing.T) {
 		for range 20 { // both parities of Y, and X with leading zeros now and then
 			k, err := ecdsa.GenerateKey(curve, rand.Reader)
 			require.NoError(t, err)
-			encoded := encodePublicKey(&k.PublicKey)
+			encoded := encodedKey(t, &k.PublicKey)
 			require.Len(t, encoded, length)
 			got, err := decodePublicKey(curve, encoded)
 			require.NoError(t, err)
@@ -85,9 +101,7 @@ func TestPublicKeyRefused(t *testing.T) {
 			require.Nil(t, k)
 		}
 	}
-	_, err := decodePublicKey(elliptic.P384(), encodePublicKey(&ecdsa.PublicKey{
-		Curve: elliptic.P256(), X: elliptic.P256().Params().Gx, Y: elliptic.P256().Params().Gy,
-	}))
+	_, err := decodePublicKey(elliptic.P384(), encodedKey(t, basePoint(t, elliptic.P256())))
 	require.ErrorIs(t, err, ErrEncryptionContext)
 }
 
@@ -114,7 +128,7 @@ func FuzzDecodePublicKey(f *testing.F) {
 			require.Nil(t, k)
 			return
 		}
-		require.Equal(t, encoded, encodePublicKey(k))
+		require.Equal(t, encoded, encodedKey(t, k))
 	})
 }
 

@@ -150,7 +150,7 @@ func (k *RawRSA) OnEncrypt(ctx context.Context, m *EncryptionMaterials) error {
 
 func (k *RawRSA) wrap(key []byte) ([]byte, error) {
 	if k.padding == PKCS1v15 {
-		return rsa.EncryptPKCS1v15(rand.Reader, k.public, key)
+		return rsa.EncryptPKCS1v15(rand.Reader, k.public, key) //lint:ignore SA1019 a padding of the specification
 	}
 	return rsa.EncryptOAEP(k.padding.hash(), rand.Reader, k.public, key, nil)
 }
@@ -197,10 +197,10 @@ func (k *RawRSA) unwrap(ciphertext []byte, n int, only bool) ([]byte, error) {
 	case only:
 		key := make([]byte, n)
 		rand.Read(key)
-		err := rsa.DecryptPKCS1v15SessionKey(nil, k.private, ciphertext, key)
+		err := rsa.DecryptPKCS1v15SessionKey(nil, k.private, ciphertext, key) //lint:ignore SA1019 see above
 		return key, err
 	}
-	return rsa.DecryptPKCS1v15(nil, k.private, ciphertext)
+	return rsa.DecryptPKCS1v15(nil, k.private, ciphertext) //lint:ignore SA1019 see above
 }
 
 // Format prints the namespace, the name and the padding only, whatever the verb.

@@ -182,7 +182,7 @@ func TestPKCS1v15AloneYieldsARandomKey(t *testing.T) {
 	t.Parallel()
 	own := rsaKeys()[0]
 	ring := pair(t, "key", keyring.PKCS1v15, own)
-	short, err := rsa.EncryptPKCS1v15(rand.Reader, &own.PublicKey, make([]byte, 16))
+	short, err := rsa.EncryptPKCS1v15(rand.Reader, &own.PublicKey, make([]byte, 16)) //lint:ignore SA1019 what is tested
 	require.NoError(t, err)
 	noPadding := make([]byte, 256)
 	noPadding[255] = 2

@@ -68,7 +68,7 @@ func TestDecryptRefusals(t *testing.T) {
 		"no options":     nil,
 		"nil options":    (*rsa.OAEPOptions)(nil),
 		"a value":        rsa.OAEPOptions{Hash: crypto.SHA256},
-		"PKCS #1 v1.5":   &rsa.PKCS1v15DecryptOptions{},
+		"PKCS #1 v1.5":   &rsa.PKCS1v15DecryptOptions{}, //lint:ignore SA1019 it is refused
 		"no hash":        &rsa.OAEPOptions{},
 		"SHA-512":        &rsa.OAEPOptions{Hash: crypto.SHA512},
 		"a label":        &rsa.OAEPOptions{Hash: crypto.SHA256, Label: []byte("x")},
