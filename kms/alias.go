@@ -46,7 +46,7 @@ var createAlias = &operation[sdk.CreateAliasInput, sdk.CreateAliasOutput]{
 		if err := r.writeAlias(&keyrecord.Alias{Name: name, Target: k.ID, Created: r.now, Updated: r.now}); err != nil {
 			return nil, err
 		}
-		return &sdk.CreateAliasOutput{}, r.writeKey(k)
+		return &sdk.CreateAliasOutput{}, r.writeLocal(k)
 	},
 }
 
@@ -89,13 +89,13 @@ var updateAlias = &operation[sdk.UpdateAliasInput, sdk.UpdateAliasOutput]{
 		}
 		if k, old := on[1].key, on[2].key; k.ID != old.ID {
 			removeAlias(old, a.Name)
-			if err := r.writeKey(old); err != nil {
+			if err := r.writeLocal(old); err != nil {
 				return nil, err
 			}
 			if err := r.addAlias(k, a.Name); err != nil {
 				return nil, err
 			}
-			if err := r.writeKey(k); err != nil {
+			if err := r.writeLocal(k); err != nil {
 				return nil, err
 			}
 			a.Target = k.ID
@@ -121,7 +121,7 @@ var deleteAlias = &operation[sdk.DeleteAliasInput, sdk.DeleteAliasOutput]{
 		k := on[1].key
 		removeAlias(k, *in.AliasName)
 		r.deleteAlias(*in.AliasName)
-		return &sdk.DeleteAliasOutput{}, r.writeKey(k)
+		return &sdk.DeleteAliasOutput{}, r.writeLocal(k)
 	},
 }
 

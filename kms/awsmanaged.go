@@ -36,19 +36,21 @@ func (r *request) managedKey(name string) (*keyrecord.Key, error) {
 		return nil, nil
 	}
 	k := &keyrecord.Key{
-		Account:     r.caller.Account,
-		Region:      r.caller.Region,
-		ID:          uuid.New(),
-		Created:     r.now,
-		Enabled:     true,
-		Spec:        keyrecord.SpecSymmetric,
-		Usage:       string(types.KeyUsageTypeEncryptDecrypt),
-		Origin:      string(types.OriginTypeAwsKms),
-		Description: "Default key that protects my data of " + service + " when no other key is defined",
-		Service:     service,
-		Policy:      managedKeyPolicy(r.caller.Account, r.caller.Region, service),
-		Aliases:     []string{name},
-		Rotation:    &keyrecord.Rotation{Days: managedRotation, Next: r.now.AddDate(0, 0, managedRotation)},
+		Account: r.caller.Account,
+		Region:  r.caller.Region,
+		ID:      uuid.New(),
+		Created: r.now,
+		Enabled: true,
+		Spec:    keyrecord.SpecSymmetric,
+		Usage:   string(types.KeyUsageTypeEncryptDecrypt),
+		Origin:  string(types.OriginTypeAwsKms),
+		Service: service,
+		Local: keyrecord.Local{
+			Description: "Default key that protects my data of " + service + " when no other key is defined",
+			Policy:      managedKeyPolicy(r.caller.Account, r.caller.Region, service),
+			Aliases:     []string{name},
+		},
+		Rotation: &keyrecord.Rotation{Days: managedRotation, Next: r.now.AddDate(0, 0, managedRotation)},
 	}
 	if err := r.generate(k); err != nil {
 		return nil, err
@@ -56,7 +58,7 @@ func (r *request) managedKey(name string) (*keyrecord.Key, error) {
 	if err := r.writeAlias(&keyrecord.Alias{Name: name, Target: k.ID, Created: r.now, Updated: r.now}); err != nil {
 		return nil, err
 	}
-	return k, r.writeKey(k)
+	return k, r.writeNew(k)
 }
 
 // managedKeyPolicy is the policy of an AWS managed key: everybody in the account who

@@ -157,15 +157,36 @@ func (r *request) readKey(account, region, id string) (*keyrecord.Key, error) {
 	return k, nil
 }
 
-// writeKey stores the record of a key, without imported material that has expired. One
-// that was read must come from a request that may write.
+// writeKey stores what stands in the first record of a key, without imported material
+// that has expired. One that was read must come from a request that may write.
 func (r *request) writeKey(k *keyrecord.Key) error {
 	k.ForgetExpired(r.now)
-	b, err := k.Marshal()
-	if err != nil {
+	return r.put(keyrecord.KeyName(k.Account, k.Region, k.ID), k.Marshal)
+}
+
+// writeLocal is writeKey with what k has for itself: description, policy, tags, aliases.
+func (r *request) writeLocal(k *keyrecord.Key) error {
+	if err := r.put(keyrecord.LocalName(k.Account, k.Region, k.ID), k.MarshalLocal); err != nil {
 		return err
 	}
-	r.draft.Put(keyrecord.KeyName(k.Account, k.Region, k.ID), b)
+	return r.writeKey(k)
+}
+
+// writeNew stores all of a key that is made.
+func (r *request) writeNew(k *keyrecord.Key) error {
+	if err := r.writeLocal(k); err != nil {
+		return err
+	}
+	return r.writeCopies(k)
+}
+
+// put stores a record, if there is one.
+func (r *request) put(name string, marshal func() ([]byte, error)) error {
+	b, err := marshal()
+	if err != nil || b == nil {
+		return err
+	}
+	r.draft.Put(name, b)
 	clear(b)
 	return nil
 }

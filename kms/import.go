@@ -221,11 +221,14 @@ func (r *request) importMaterial(k *keyrecord.Key, in *sdk.ImportKeyMaterialInpu
 	}
 	known := &k.Materials[at]
 	known.Bytes, known.ValidTo = material, validTo(in)
-	if in.KeyMaterialDescription != nil {
-		known.Description = *in.KeyMaterialDescription
-	}
 	if !wasComplete && k.Complete(r.now) {
 		k.Enabled = true // even if it was disabled before it lost material
+	}
+	if in.KeyMaterialDescription != nil {
+		k.Note(m.ID, *in.KeyMaterialDescription)
+		if err := r.writeLocal(k); err != nil {
+			return "", err
+		}
 	}
 	return m.ID, write(k)
 }

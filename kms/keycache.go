@@ -29,8 +29,9 @@ type cachedKey struct {
 // maxCachedKeys bounds a cache. A full one lets go of some arbitrary key.
 const maxCachedKeys = 4096
 
-// read returns the record of a key as the draft sees it, nil if there is none. It may
-// be shared: who wants to change it needs a clone.
+// read returns a key as the draft sees it, nil if there is none. It may be shared: who
+// wants to change it needs a clone. The version of the first record is that of all of
+// them.
 func (c *keyCache) read(d *store.Draft, at keyPlace) (*keyrecord.Key, error) {
 	c.mu.RLock()
 	e := c.records[at]
@@ -46,15 +47,7 @@ func (c *keyCache) read(d *store.Draft, at keyPlace) (*keyrecord.Key, error) {
 	if stored && e.version == version {
 		return e.key, nil
 	}
-	b, err := d.Get(name)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	k, err := keyrecord.UnmarshalKey(b)
-	clear(b)
+	k, err := keyrecord.ReadKey(at.account, at.region, at.id, d.Get)
 	if err == nil && stored {
 		k.KeepPRFs()
 		c.put(cachedKey{name, version, k})

@@ -167,7 +167,7 @@ var putKeyPolicy = &operation[sdk.PutKeyPolicyInput, sdk.PutKeyPolicyOutput]{
 			return nil, err
 		}
 		k.Policy = *in.Policy
-		return &sdk.PutKeyPolicyOutput{}, r.writeKey(k)
+		return &sdk.PutKeyPolicyOutput{}, r.writeLocal(k)
 	},
 }
 

@@ -66,7 +66,7 @@ var createKey = &operation[sdk.CreateKeyInput, sdk.CreateKeyOutput]{
 			}
 		}
 		r.event.Resources = append(r.event.Resources, k.ARN())
-		if err := r.writeKey(k); err != nil {
+		if err := r.writeNew(k); err != nil {
 			return nil, err
 		}
 		m, err := r.metadata(k)
@@ -77,13 +77,13 @@ var createKey = &operation[sdk.CreateKeyInput, sdk.CreateKeyOutput]{
 // newKey returns the key that a request asks for, as far as the request says.
 func newKey(in *sdk.CreateKeyInput) *keyrecord.Key {
 	k := &keyrecord.Key{
-		Description: aws.ToString(in.Description),
-		Enabled:     true,
-		Spec:        string(requestedSpec(in)),
-		Usage:       cmp.Or(string(in.KeyUsage), string(types.KeyUsageTypeEncryptDecrypt)),
-		Origin:      cmp.Or(string(in.Origin), string(types.OriginTypeAwsKms)),
-		KeyStore:    aws.ToString(in.CustomKeyStoreId),
-		XksKey:      aws.ToString(in.XksKeyId),
+		Local:    keyrecord.Local{Description: aws.ToString(in.Description)},
+		Enabled:  true,
+		Spec:     string(requestedSpec(in)),
+		Usage:    cmp.Or(string(in.KeyUsage), string(types.KeyUsageTypeEncryptDecrypt)),
+		Origin:   cmp.Or(string(in.Origin), string(types.OriginTypeAwsKms)),
+		KeyStore: aws.ToString(in.CustomKeyStoreId),
+		XksKey:   aws.ToString(in.XksKeyId),
 	}
 	if aws.ToBool(in.MultiRegion) {
 		k.MultiRegion = &keyrecord.MultiRegion{}
@@ -285,7 +285,7 @@ var updateKeyDescription = &operation[sdk.UpdateKeyDescriptionInput, sdk.UpdateK
 	run: func(r *request, in *sdk.UpdateKeyDescriptionInput, on []target) (*sdk.UpdateKeyDescriptionOutput, error) {
 		k := on[0].key
 		k.Description = *in.Description
-		return &sdk.UpdateKeyDescriptionOutput{}, r.writeKey(k)
+		return &sdk.UpdateKeyDescriptionOutput{}, r.writeLocal(k)
 	},
 }
 

@@ -16,8 +16,9 @@ import (
 )
 
 // Multi-Region keys: ReplicateKey and UpdatePrimaryRegion. Each copy has a record of
-// its own, so that a request reads one. A change of what the copies have in common
-// writes all of them in one transaction.
+// its own with what it shares with the others, so that one version in the store tells
+// whether a copy has changed. A change of what they have in common writes all of these
+// records in one transaction. They are small: what is large is in records of its own.
 
 var regionPattern = regexp.MustCompile(`^([a-z]+-){2,3}\d+$`)
 
@@ -94,10 +95,10 @@ var replicateKey = &operation[sdk.ReplicateKeyInput, sdk.ReplicateKeyOutput]{
 		replica := &keyrecord.Key{
 			Account: k.Account, Region: *in.ReplicaRegion, ID: k.ID,
 			Spec: k.Spec, Usage: k.Usage, Origin: k.Origin,
-			Description: aws.ToString(in.Description),
-			Created:     r.now,
-			Enabled:     true,
-			Transition:  r.lasting(types.KeyStateCreating),
+			Local:      keyrecord.Local{Description: aws.ToString(in.Description)},
+			Created:    r.now,
+			Enabled:    true,
+			Transition: r.lasting(types.KeyStateCreating),
 		}
 		there, err := r.readKey(replica.Account, replica.Region, replica.ID)
 		if err != nil {
@@ -125,10 +126,7 @@ var replicateKey = &operation[sdk.ReplicateKeyInput, sdk.ReplicateKeyOutput]{
 			}
 			replica.Policy = *in.Policy
 		}
-		if err := r.writeKey(replica); err != nil {
-			return nil, err
-		}
-		if err := r.writeCopies(k); err != nil {
+		if err := r.writeNew(replica); err != nil {
 			return nil, err
 		}
 		r.event.Resources = append(r.event.Resources, replica.ARN())
@@ -159,8 +157,8 @@ func (r *request) lasting(s types.KeyState) *keyrecord.Transition {
 	return &keyrecord.Transition{State: string(s), Until: r.now.Add(r.service.settling)}
 }
 
-// writeCopies stores k and gives all its other copies what they have in common with
-// it.
+// writeCopies is writeKey, and gives all of k's other copies what they have in common
+// with it.
 func (r *request) writeCopies(k *keyrecord.Key) error {
 	if k.MultiRegion != nil {
 		for _, c := range k.MultiRegion.Copies {
@@ -180,6 +178,9 @@ func (r *request) writeCopies(k *keyrecord.Key) error {
 				return err
 			}
 		}
+	}
+	if err := r.put(keyrecord.MaterialsName(k.Account, k.ID), k.MarshalMaterials); err != nil {
+		return err
 	}
 	return r.writeKey(k)
 }

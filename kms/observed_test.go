@@ -40,12 +40,10 @@ func observeIn(t *testing.T, region string, raw map[string]string) observed {
 	t.Helper()
 	o := observed{region: region, keys: map[string]*keyrecord.Key{}, aliases: map[string]*keyrecord.Alias{}, raw: raw}
 	keys, aliases := keyrecord.KeyPrefix(account, region), keyrecord.AliasPrefix(account, region)
-	for name, value := range o.raw {
+	for name, value := range raw {
 		if id, ok := strings.CutPrefix(name, keys); ok {
-			k, err := keyrecord.UnmarshalKey([]byte(value))
-			require.NoError(t, err)
-			require.Equal(t, id, k.ID)
-			o.keys[id] = k
+			o.keys[id] = storedKey(t, raw, region, id)
+			require.Equal(t, id, o.keys[id].ID)
 		}
 		if alias, ok := strings.CutPrefix(name, aliases); ok {
 			a, err := keyrecord.UnmarshalAlias([]byte(value))
@@ -55,6 +53,20 @@ func observeIn(t *testing.T, region string, raw map[string]string) observed {
 		}
 	}
 	return o
+}
+
+// storedKey returns a key from what a store holds.
+func storedKey(t *testing.T, raw map[string]string, region, id string) *keyrecord.Key {
+	t.Helper()
+	k, err := keyrecord.ReadKey(account, region, id, func(name string) ([]byte, error) {
+		b, ok := raw[name]
+		if !ok {
+			return nil, store.ErrNotFound
+		}
+		return []byte(b), nil
+	})
+	require.NoError(t, err)
+	return k
 }
 
 // requireConsistent checks what holds between records at any time.
@@ -153,7 +165,7 @@ func shared(k *keyrecord.Key) keyrecord.Key {
 	if k.Origin == keyrecord.OriginExternal {
 		for i := range s.Materials {
 			m := &s.Materials[i]
-			m.Bytes, m.ValidTo, m.Description = nil, nil, ""
+			m.Bytes, m.ValidTo = nil, nil
 		}
 	}
 	return s

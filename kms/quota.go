@@ -25,7 +25,9 @@ type Quotas struct {
 	// KeyStores is the number of custom key stores that an account can have in a Region:
 	// 10.
 	KeyStores int
-	// OnDemandRotations is how often a key can be rotated on demand in its life: 25.
+	// OnDemandRotations is how often a key can be rotated on demand in its life: 25. More
+	// than 50 may not fit into one transaction for a multi-Region key with imported
+	// material that has a copy in every Region.
 	OnDemandRotations int
 }
 

@@ -100,12 +100,8 @@ func (r *rig) create(t *testing.T, in *sdk.CreateKeyInput) {
 func (r *rig) record(t *testing.T, region string) *keyrecord.Key {
 	t.Helper()
 	var k *keyrecord.Key
-	require.NoError(t, r.sealed.View(t.Context(), func(tx store.Tx) error {
-		b, err := tx.Get(keyrecord.KeyPrefix(account, region) + r.id)
-		if err != nil {
-			return err
-		}
-		k, err = keyrecord.UnmarshalKey(b)
+	require.NoError(t, r.sealed.View(t.Context(), func(tx store.Tx) (err error) {
+		k, err = keyrecord.ReadKey(account, region, r.id, tx.Get)
 		return err
 	}))
 	return k
@@ -114,11 +110,7 @@ func (r *rig) record(t *testing.T, region string) *keyrecord.Key {
 // plantRecord stores a key as it is.
 func (r *rig) plantRecord(t *testing.T, k *keyrecord.Key) {
 	t.Helper()
-	b, err := k.Marshal()
-	require.NoError(t, err)
-	require.NoError(t, r.sealed.Update(t.Context(), func(tx store.Tx) error {
-		return tx.Put(keyrecord.KeyPrefix(k.Account, k.Region)+k.ID, b)
-	}))
+	require.NoError(t, r.sealed.Update(t.Context(), func(tx store.Tx) error { return kms.PutRecords(tx, k) }))
 }
 
 // replicate makes a replica of the rig's key and returns its ARN.

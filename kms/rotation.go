@@ -293,8 +293,8 @@ func (r *request) rotation(k *keyrecord.Key, m *keyrecord.Material) (types.Rotat
 			e.ValidTo = aws.Time(*m.ValidTo)
 		}
 	}
-	if m.Description != "" {
-		e.KeyMaterialDescription = aws.String(m.Description)
+	if note, ok := k.Notes[m.ID]; ok {
+		e.KeyMaterialDescription = &note
 	}
 	return e, nil
 }

@@ -33,7 +33,7 @@ var tagResource = &operation[sdk.TagResourceInput, sdk.TagResourceOutput]{
 		if err := setTags(k, in.Tags); err != nil {
 			return nil, err
 		}
-		return &sdk.TagResourceOutput{}, r.writeKey(k)
+		return &sdk.TagResourceOutput{}, r.writeLocal(k)
 	},
 }
 
@@ -54,7 +54,7 @@ var untagResource = &operation[sdk.UntagResourceInput, sdk.UntagResourceOutput]{
 	run: func(r *request, in *sdk.UntagResourceInput, on []target) (*sdk.UntagResourceOutput, error) {
 		k := on[0].key
 		k.Tags = slices.DeleteFunc(k.Tags, func(t keyrecord.Tag) bool { return slices.Contains(in.TagKeys, t.Key) })
-		return &sdk.UntagResourceOutput{}, r.writeKey(k)
+		return &sdk.UntagResourceOutput{}, r.writeLocal(k)
 	},
 }
 

@@ -4,17 +4,20 @@
 package keyrecord
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/sealring/sealring/internal/arn"
 )
 
-// version is the format of the records that this package writes.
-const version = 1
+// The formats of the records that this package writes: of keys, and of all else.
+const (
+	keyVersion = 2
+	version    = 1
+)
 
 // The names of the API that this package has to know.
 const (
@@ -22,16 +25,15 @@ const (
 	OriginExternal = "EXTERNAL"
 )
 
-// Key is one KMS key in one Region. A multi-Region key has a record in each of its
+// Key is one KMS key in one Region. A multi-Region key is one of these in each of its
 // Regions; [Key.Share] says what they have in common.
 type Key struct {
-	Version     int       `json:"v"`
-	Account     string    `json:"account"`
-	Region      string    `json:"region"`
-	ID          string    `json:"id"`
-	Description string    `json:"description,omitempty"`
-	Created     time.Time `json:"created"`
-	Enabled     bool      `json:"enabled"`
+	Version int       `json:"v"`
+	Account string    `json:"account"`
+	Region  string    `json:"region"`
+	ID      string    `json:"id"`
+	Created time.Time `json:"created"`
+	Enabled bool      `json:"enabled"`
 
 	// Spec, Usage and Origin are the API's names: SYMMETRIC_DEFAULT, ENCRYPT_DECRYPT,
 	// AWS_KMS and so on.
@@ -49,22 +51,16 @@ type Key struct {
 	// Deletion is set while the key is pending deletion.
 	Deletion *Deletion `json:"deletion,omitempty"`
 
-	// Tags are in the order in which their keys were first set. TagSeq is the
-	// highest Seq that was ever given.
-	Tags   []Tag  `json:"tags,omitempty"`
-	TagSeq uint64 `json:"tagSeq,omitempty"`
-
-	// Policy is the text of the key policy as it was given; empty means AWS's default.
-	Policy string `json:"policy,omitempty"`
+	// Local is in a record of its own. LocalChanges counts how often that was written; 0
+	// means that there is none.
+	Local        `json:"-"`
+	LocalChanges uint64 `json:"localChanges,omitempty"`
 
 	// Grants is the number of the key's grants. Every change of a grant changes the
 	// key's record too, in GrantChanges, so that a decision that rests on grants is
 	// taken again if one has changed.
 	Grants       int    `json:"grants,omitempty"`
 	GrantChanges uint64 `json:"grantChanges,omitempty"`
-
-	// Aliases are the names, "alias/…", that refer to the key, sorted.
-	Aliases []string `json:"aliases,omitempty"`
 
 	// Materials are the versions of the key material, oldest first. The last one that
 	// is not pending is current. There is none before the first import.
@@ -207,9 +203,9 @@ func (k *Key) Share(other *Key) {
 			continue
 		}
 		m := &materials[i]
-		m.Bytes, m.ValidTo, m.Description = nil, nil, ""
+		m.Bytes, m.ValidTo = nil, nil
 		if own := other.Material(m.ID); own != nil {
-			m.Bytes, m.ValidTo, m.Description = own.Bytes, own.ValidTo, own.Description
+			m.Bytes, m.ValidTo = own.Bytes, own.ValidTo
 		}
 	}
 	other.Materials = materials
@@ -219,7 +215,8 @@ func (k *Key) Share(other *Key) {
 // bytes of material are never changed, so both have the same.
 func (k *Key) Clone() *Key {
 	c := *k
-	c.Tags, c.Aliases, c.Materials = slices.Clone(k.Tags), slices.Clone(k.Aliases), slices.Clone(k.Materials)
+	c.Tags, c.Aliases, c.Notes = slices.Clone(k.Tags), slices.Clone(k.Aliases), maps.Clone(k.Notes)
+	c.Materials = slices.Clone(k.Materials)
 	if k.Transition != nil {
 		t := *k.Transition
 		c.Transition = &t
@@ -269,34 +266,23 @@ func KeyCountName(account, region string) string {
 // name without its "alias/" follows.
 func AliasPrefix(account, region string) string { return "kms/" + account + "/" + region + "/alias/" }
 
-// Marshal returns the record of k.
-func (k *Key) Marshal() ([]byte, error) {
-	k.Version = version
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // it would make six bytes of one, and policies are long
-	err := e.Encode(k)
-	return b.Bytes(), err
-}
-
-// UnmarshalKey reads a key's record.
+// UnmarshalKey reads the first record of a key. What stands in others is missing; a key
+// with all of it comes from [ReadKey].
 func UnmarshalKey(b []byte) (*Key, error) {
 	var k Key
 	if err := json.Unmarshal(b, &k); err != nil {
 		return nil, fmt.Errorf("keyrecord: key: %w", err)
 	}
 	switch {
-	case k.Version != version:
-		return nil, fmt.Errorf("keyrecord: key of format %d, this program knows %d", k.Version, version)
+	case k.Version != keyVersion:
+		return nil, fmt.Errorf("keyrecord: key of format %d, this program knows %d", k.Version, keyVersion)
 	case k.Spec == "" || k.Usage == "" || k.Origin == "":
 		return nil, fmt.Errorf("keyrecord: key %s has no spec, usage or origin", k.ID)
 	case k.Deletion != nil && k.Deletion.At.IsZero() && k.MultiRegion == nil:
 		return nil, fmt.Errorf("keyrecord: key %s is to be deleted at no date", k.ID)
-	case k.Origin != OriginExternal && len(k.Materials) == 0:
-		return nil, fmt.Errorf("keyrecord: key %s has no material", k.ID)
 	}
-	for _, m := range k.Materials {
-		if err := m.check(&k); err != nil {
+	if !k.SharesMaterials() {
+		if err := k.checkMaterials(); err != nil {
 			return nil, err
 		}
 	}

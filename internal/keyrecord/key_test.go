@@ -24,10 +24,13 @@ func newKey() *keyrecord.Key {
 	deletion := created.Add(time.Hour)
 	return &keyrecord.Key{
 		Account: "111122223333", Region: "eu-west-1", ID: id,
-		Description: "ключ", Created: created, Enabled: true, Deletion: &keyrecord.Deletion{Days: 7, At: deletion},
+		Created: created, Enabled: true, Deletion: &keyrecord.Deletion{Days: 7, At: deletion},
 		Spec: keyrecord.SpecSymmetric, Usage: "ENCRYPT_DECRYPT", Origin: "AWS_KMS",
-		Tags: []keyrecord.Tag{{Seq: 1, Key: "a", Value: ""}, {Seq: 18446744073709551615, Key: "b", Value: "\u2028<&>"}}, TagSeq: 18446744073709551615,
-		Aliases:   []string{"alias/a", "alias/b"},
+		Local: keyrecord.Local{
+			Description: "ключ", Policy: `{"<&>"}`,
+			Tags: []keyrecord.Tag{{Seq: 1, Key: "a", Value: ""}, {Seq: 18446744073709551615, Key: "b", Value: "\u2028<&>"}}, TagSeq: 18446744073709551615,
+			Aliases: []string{"alias/a", "alias/b"}, Notes: map[string]string{"x": "y"},
+		},
 		Materials: []keyrecord.Material{keyrecord.NewMaterial(id, secret(1), created), keyrecord.NewMaterial(id, secret(2), created)},
 	}
 }
@@ -39,7 +42,7 @@ func TestKeyRoundTrip(t *testing.T) {
 	}} {
 		b, err := k.Marshal()
 		require.NoError(t, err)
-		require.Equal(t, 1, k.Version)
+		require.Equal(t, 2, k.Version)
 		got, err := keyrecord.UnmarshalKey(b)
 		require.NoError(t, err)
 		require.Equal(t, k.ARN(), got.ARN())
@@ -47,7 +50,7 @@ func TestKeyRoundTrip(t *testing.T) {
 		require.NoError(t, err)
 		require.JSONEq(t, string(b), string(again))
 		require.Equal(t, k.Materials, got.Materials)
-		require.Equal(t, k.Tags, got.Tags)
+		require.Zero(t, got.Local, "it has a record of its own")
 	}
 }
 
@@ -56,14 +59,30 @@ func TestKeyRecordIsPinned(t *testing.T) {
 	t.Parallel()
 	k := newKey()
 	k.Materials = k.Materials[:1]
-	b, err := k.Marshal()
+	b, err := k.MarshalLocal()
 	require.NoError(t, err)
-	require.JSONEq(t, `{"v":1,"account":"111122223333","region":"eu-west-1","id":"12345678-1234-4234-8234-123456789abc","description":"ключ",
+	require.JSONEq(t, `{"v":2,"changes":1,"description":"ключ","policy":"{\"<&>\"}",
+		"tags":[{"seq":1,"key":"a","value":""},{"seq":18446744073709551615,"key":"b","value":"\u2028<&>"}],"tagSeq":18446744073709551615,
+		"aliases":["alias/a","alias/b"],"notes":{"x":"y"}}`, string(b))
+	require.Contains(t, string(b), "<&>", "each is one byte")
+	b, err = k.MarshalMaterials()
+	require.NoError(t, err)
+	require.Nil(t, b)
+	b, err = k.Marshal()
+	require.NoError(t, err)
+	require.JSONEq(t, `{"v":2,"account":"111122223333","region":"eu-west-1","id":"12345678-1234-4234-8234-123456789abc",
 		"created":"2026-01-02T03:04:05.678Z","enabled":true,"deletion":{"days":7,"at":"2026-01-02T04:04:05.678Z"},
 		"spec":"SYMMETRIC_DEFAULT","usage":"ENCRYPT_DECRYPT","origin":"AWS_KMS",
-		"tags":[{"seq":1,"key":"a","value":""},{"seq":18446744073709551615,"key":"b","value":"\u2028<&>"}],"tagSeq":18446744073709551615,
-		"aliases":["alias/a","alias/b"],
+		"localChanges":1,
 		"materials":[{"id":"`+keyrecord.MaterialID(id, secret(1))+`","bytes":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=","created":"2026-01-02T03:04:05.678Z"}]}`, string(b))
+
+	k.MultiRegion = &keyrecord.MultiRegion{Primary: k.Region}
+	b, err = k.MarshalMaterials()
+	require.NoError(t, err)
+	require.JSONEq(t, `{"v":2,"materials":[{"id":"`+keyrecord.MaterialID(id, secret(1))+`","bytes":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=","created":"2026-01-02T03:04:05.678Z"}]}`, string(b))
+	b, err = k.Marshal()
+	require.NoError(t, err)
+	require.NotContains(t, string(b), "materials")
 
 	a := &keyrecord.Alias{Name: "alias/a", Target: id, Created: created, Updated: created.Add(time.Second)}
 	b, err = a.Marshal()
@@ -86,17 +105,17 @@ func TestRefusedRecords(t *testing.T) {
 	for record, want := range map[string]string{
 		``:                                   "keyrecord: key: unexpected end of JSON input",
 		`[]`:                                 "keyrecord: key: json: cannot unmarshal",
-		`{"v":1} x`:                          "keyrecord: key: invalid character",
+		`{"v":2} x`:                          "keyrecord: key: invalid character",
 		`{"v":"1"}`:                          "keyrecord: key: json: cannot unmarshal",
-		`{}`:                                 "keyrecord: key of format 0, this program knows 1",
-		`{"v":2,"materials":1}`:              "keyrecord: key: json: cannot unmarshal",
-		`{"v":2}`:                            "keyrecord: key of format 2, this program knows 1",
-		`{"v":1,"id":"k"}`:                   "keyrecord: key k has no spec, usage or origin",
-		`{"v":1,"id":"k",` + symmetric + `}`: "keyrecord: key k has no material",
-		`{"v":1,"id":"k",` + symmetric + `,"materials":[]}`:                                         "keyrecord: key k has no material",
-		`{"v":1,"id":"k",` + symmetric + `,"materials":[` + material(31) + `]}`:                     "keyrecord: key k has material of 31 bytes",
-		`{"v":1,"id":"k",` + symmetric + `,"materials":[` + material(32) + `,` + material(0) + `]}`: "keyrecord: key k has lost its material x",
-		`{"v":1,"id":"k",` + symmetric + `,"deletion":{"days":7}}`:                                  "keyrecord: key k is to be deleted at no date",
+		`{}`:                                 "keyrecord: key of format 0, this program knows 2",
+		`{"v":9,"materials":1}`:              "keyrecord: key: json: cannot unmarshal",
+		`{"v":9}`:                            "keyrecord: key of format 9, this program knows 2",
+		`{"v":2,"id":"k"}`:                   "keyrecord: key k has no spec, usage or origin",
+		`{"v":2,"id":"k",` + symmetric + `}`: "keyrecord: key k has no material",
+		`{"v":2,"id":"k",` + symmetric + `,"materials":[]}`:                                         "keyrecord: key k has no material",
+		`{"v":2,"id":"k",` + symmetric + `,"materials":[` + material(31) + `]}`:                     "keyrecord: key k has material of 31 bytes",
+		`{"v":2,"id":"k",` + symmetric + `,"materials":[` + material(32) + `,` + material(0) + `]}`: "keyrecord: key k has lost its material x",
+		`{"v":2,"id":"k",` + symmetric + `,"deletion":{"days":7}}`:                                  "keyrecord: key k is to be deleted at no date",
 	} {
 		_, err := keyrecord.UnmarshalKey([]byte(record))
 		require.ErrorContains(t, err, want, record)

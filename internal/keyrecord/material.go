@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -25,10 +26,8 @@ type Material struct {
 	// Pending material waits for a rotation and is not yet the key's for good.
 	Pending bool `json:"pending,omitempty"`
 
-	// ValidTo is when imported material expires, and Description what the importer
-	// said of it.
-	ValidTo     *time.Time `json:"validTo,omitempty"`
-	Description string     `json:"description,omitempty"`
+	// ValidTo is when imported material expires.
+	ValidTo *time.Time `json:"validTo,omitempty"`
 
 	prf *prf // of Bytes, shared by copies; nil unless the key is kept
 }
@@ -54,6 +53,19 @@ func (m Material) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "material %s", m.
 // Present reports whether the material is there: not deleted and not expired.
 func (m *Material) Present(now time.Time) bool {
 	return len(m.Bytes) > 0 && (m.ValidTo == nil || now.Before(*m.ValidTo))
+}
+
+// checkMaterials refuses material that cannot be k's, and its absence.
+func (k *Key) checkMaterials() error {
+	if k.Origin != OriginExternal && len(k.Materials) == 0 {
+		return fmt.Errorf("keyrecord: key %s has no material", k.ID)
+	}
+	for i := range k.Materials {
+		if err := k.Materials[i].check(k); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // check refuses material that cannot be k's.
@@ -109,6 +121,16 @@ func (k *Key) Material(id string) *Material {
 		}
 	}
 	return nil
+}
+
+// Note keeps what the importer of a material has said of it, and nothing of materials that
+// k does not have any more.
+func (k *Key) Note(id, text string) {
+	maps.DeleteFunc(k.Notes, func(id, _ string) bool { return k.Material(id) == nil })
+	if k.Notes == nil {
+		k.Notes = make(map[string]string)
+	}
+	k.Notes[id] = text
 }
 
 // Complete reports whether every material is there that is the key's for good. A key

@@ -39,16 +39,24 @@ func TestForgetExpired(t *testing.T) {
 	t.Parallel()
 	shared := imported()
 	k := shared.Clone()
-	k.Materials[0].Description = "mine"
+	k.Note(k.Materials[0].ID, "mine")
 	k.ForgetExpired(created.Add(time.Hour - 1))
 	require.Equal(t, secret(1), k.Materials[0].Bytes)
 	require.True(t, k.Complete(created.Add(time.Hour-1)))
 	require.False(t, k.Complete(created.Add(time.Hour)))
 	k.ForgetExpired(created.Add(time.Hour))
-	require.Equal(t, keyrecord.Material{ID: shared.Materials[0].ID, Created: created, Description: "mine"}, k.Materials[0])
+	require.Equal(t, keyrecord.Material{ID: shared.Materials[0].ID, Created: created}, k.Materials[0])
 	require.Equal(t, secret(2), k.Materials[1].Bytes)
 	require.Equal(t, secret(1), shared.Materials[0].Bytes)
 	require.NotNil(t, shared.Materials[0].ValidTo)
+	require.Equal(t, map[string]string{shared.Materials[0].ID: "mine"}, k.Notes)
+	require.NotContains(t, shared.Notes, shared.Materials[0].ID)
+	kept := k.Clone()
+	k.Materials = k.Materials[1:]
+	k.Note(k.Materials[0].ID, "another")
+	require.Equal(t, map[string]string{k.Materials[0].ID: "another"}, k.Notes, "of what is there")
+	require.Len(t, kept.Notes, 1)
+	require.Equal(t, "mine", kept.Notes[shared.Materials[0].ID])
 
 	made := newKey() // which never expires
 	made.ForgetExpired(created.AddDate(100, 0, 0))
@@ -63,7 +71,8 @@ func TestShareOfImportedMaterial(t *testing.T) {
 	k.MultiRegion = &keyrecord.MultiRegion{Primary: k.Region, Copies: []keyrecord.Copy{{Region: k.Region}, {Region: "us-east-1"}}}
 	other.Region, other.Materials = "us-east-1", other.Materials[1:]
 	until := created.Add(time.Minute)
-	other.Materials[0].ValidTo, other.Materials[0].Description = &until, "theirs"
+	other.Materials[0].ValidTo = &until
+	other.Note(other.Materials[0].ID, "theirs")
 	k.Materials[1].Pending = false
 	k.Share(other)
 	require.Len(t, other.Materials, 2)
@@ -71,7 +80,7 @@ func TestShareOfImportedMaterial(t *testing.T) {
 	require.Nil(t, other.Materials[0].ValidTo)
 	require.Equal(t, secret(2), other.Materials[1].Bytes)
 	require.Equal(t, &until, other.Materials[1].ValidTo)
-	require.Equal(t, "theirs", other.Materials[1].Description)
+	require.Equal(t, map[string]string{other.Materials[1].ID: "theirs"}, other.Notes)
 	require.False(t, other.Materials[1].Pending)
 	require.Nil(t, k.Materials[1].ValidTo)
 }

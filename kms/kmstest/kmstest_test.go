@@ -63,7 +63,7 @@ func TestOptions(t *testing.T) {
 		}
 		return nil
 	}))
-	require.Equal(t, 4, records)
+	require.Equal(t, 6, records, "of each key one, one with its alias, and that of the alias")
 }
 
 func TestAdvance(t *testing.T) {

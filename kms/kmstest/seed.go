@@ -58,16 +58,16 @@ func (c *Cloud) Seed(k Key) (arn string) {
 	}
 	now := c.Now().UTC().Truncate(time.Millisecond)
 	record := &keyrecord.Key{
-		Account:     c.root.Account,
-		Region:      c.root.Region,
-		ID:          k.ID,
-		Description: k.Description,
-		Created:     now,
-		Enabled:     !k.Disabled,
-		Spec:        keyrecord.SpecSymmetric,
-		Usage:       "ENCRYPT_DECRYPT",
-		Origin:      "AWS_KMS",
-		Materials:   []keyrecord.Material{keyrecord.NewMaterial(k.ID, k.Material, now)},
+		Account:   c.root.Account,
+		Region:    c.root.Region,
+		ID:        k.ID,
+		Local:     keyrecord.Local{Description: k.Description},
+		Created:   now,
+		Enabled:   !k.Disabled,
+		Spec:      keyrecord.SpecSymmetric,
+		Usage:     "ENCRYPT_DECRYPT",
+		Origin:    "AWS_KMS",
+		Materials: []keyrecord.Material{keyrecord.NewMaterial(k.ID, k.Material, now)},
 	}
 	c.must(c.store.Update(context.Background(), func(tx store.Tx) error {
 		record := *record
@@ -79,7 +79,16 @@ func (c *Cloud) Seed(k Key) (arn string) {
 				return err
 			}
 		}
-		return create(tx, keyrecord.KeyPrefix(record.Account, record.Region)+record.ID, record.Marshal)
+		local, err := record.MarshalLocal()
+		if err != nil {
+			return err
+		}
+		if local != nil {
+			if err := tx.Put(keyrecord.LocalName(record.Account, record.Region, record.ID), local); err != nil {
+				return err
+			}
+		}
+		return create(tx, keyrecord.KeyName(record.Account, record.Region, record.ID), record.Marshal)
 	}))
 	return record.ARN()
 }

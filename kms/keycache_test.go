@@ -1,0 +1,76 @@
+package kms_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealring/sealring/kms"
+	"github.com/sealring/sealring/store"
+)
+
+// countedStore counts what is read in its Views.
+type countedStore struct {
+	store.Store
+	gets, versions atomic.Int64
+}
+
+type countedTx struct {
+	store.Tx
+	store *countedStore
+}
+
+func (s *countedStore) View(ctx context.Context, fn func(store.Tx) error) error {
+	return s.Store.View(ctx, func(tx store.Tx) error { return fn(countedTx{tx, s}) })
+}
+
+func (tx countedTx) Get(key string) ([]byte, error) {
+	tx.store.gets.Add(1)
+	return tx.Tx.Get(key)
+}
+
+func (tx countedTx) Version(key string) (uint64, error) {
+	tx.store.versions.Add(1)
+	return tx.Tx.Version(key)
+}
+
+// TestKnownKeysAreNotRead has a request ask the store for one version of a key that the
+// service knows, however many records the key has, and read all of them again once one
+// has changed.
+func TestKnownKeysAreNotRead(t *testing.T) {
+	t.Parallel()
+	s := &countedStore{Store: store.NewMemory()}
+	sealed, err := store.Seal(t.Context(), s, rootKey(t, 1))
+	require.NoError(t, err)
+	service, err := kms.New(t.Context(), kms.Config{Store: sealed})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, service.Close()) })
+	api := service.Client(root)
+	for records, in := range map[int64]*sdk.CreateKeyInput{
+		1: {},
+		2: {Description: aws.String("d")},
+		3: {Description: aws.String("d"), MultiRegion: aws.Bool(true)},
+	} {
+		id := do[sdk.CreateKeyOutput](t, api, in).KeyMetadata.KeyId
+		reads := func() (gets, versions int64) {
+			s.gets.Store(0)
+			s.versions.Store(0)
+			succeeds(t, api, &sdk.EncryptInput{KeyId: id, Plaintext: []byte("x")})
+			return s.gets.Load(), s.versions.Load()
+		}
+		gets, _ := reads()
+		require.Equal(t, records, gets)
+		gets, versions := reads()
+		require.Zero(t, gets, "of %d records", records)
+		require.Equal(t, int64(1), versions)
+		policy := openPolicy
+		succeeds(t, api, &sdk.PutKeyPolicyInput{KeyId: id, Policy: &policy})
+		gets, _ = reads()
+		require.Equal(t, max(records, 2), gets)
+		require.Equal(t, policy, policyOf(t, api, *id))
+	}
+}
