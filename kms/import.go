@@ -51,9 +51,6 @@ var getParametersForImport = &operation[sdk.GetParametersForImportInput, sdk.Get
 	},
 	run: func(r *request, in *sdk.GetParametersForImportInput, on []target) (*sdk.GetParametersForImportOutput, error) {
 		k := on[0].key
-		if err := r.forgetImportTokens(k); err != nil {
-			return nil, err
-		}
 		out, err := r.newImportToken(k, in)
 		if err != nil {
 			return nil, err

@@ -34,8 +34,9 @@ const (
 
 	importTokenLife = 24 * time.Hour
 
-	// maxForgottenTokens bounds how many expired tokens of a key one request deletes.
-	maxForgottenTokens = 50
+	// maxImportTokens is how many tokens of a key can be good. A new one puts an end to the
+	// oldest. All of them can be deleted in one transaction.
+	maxImportTokens = 50
 )
 
 // wrappingKeys are the key specs that a wrapping key can have, and how long what is
@@ -90,12 +91,9 @@ func (r *request) newImportToken(k *keyrecord.Key, in *sdk.GetParametersForImpor
 	token = token[:importTokenLen]
 	rand.Read(token[importTokenHead:])
 
-	b, err := kept.Marshal()
-	if err != nil {
+	if err := r.keepImportToken(k, token, kept); err != nil {
 		return nil, err
 	}
-	r.draft.Put(keyrecord.ImportTokenName(k.Account, k.Region, k.ID, token), b)
-	clear(b)
 	return &sdk.GetParametersForImportOutput{
 		ImportToken:       token,
 		ParametersValidTo: &kept.Expires,
@@ -103,28 +101,25 @@ func (r *request) newImportToken(k *keyrecord.Key, in *sdk.GetParametersForImpor
 	}, nil
 }
 
-// forgetImportTokens deletes tokens of k that have expired.
-func (r *request) forgetImportTokens(k *keyrecord.Key) error {
-	n := 0
-	for e, err := range r.draft.Scan(keyrecord.ImportTokenPrefix(k.Account, k.Region, k.ID), "") {
-		if err != nil {
-			return err
-		}
-		kept, err := keyrecord.UnmarshalImportToken(e.Value)
-		clear(e.Value)
-		if err != nil {
-			return err
-		}
-		if !kept.Expired(r.now) {
-			continue
-		}
-		clear(kept.PrivateKey)
-		r.draft.Delete(e.Key)
-		if n++; n == maxForgottenTokens {
-			break
-		}
+// keepImportToken stores what has to be kept of a token of k, and deletes those that have
+// expired or that are too many.
+func (r *request) keepImportToken(k *keyrecord.Key, token []byte, kept *keyrecord.ImportToken) error {
+	name, list := keyrecord.ImportTokensName(k.Account, k.Region, k.ID), &keyrecord.ImportTokens{}
+	b, err := r.draft.Get(name)
+	if err == nil {
+		list, err = keyrecord.UnmarshalImportTokens(b)
 	}
-	return nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	record := keyrecord.ImportTokenName(k.Account, k.Region, k.ID, token)
+	for _, old := range list.Add(keyrecord.ListedToken{Record: record, Expires: kept.Expires}, r.now, maxImportTokens) {
+		r.draft.Delete(old)
+	}
+	if err := r.put(name, list.Marshal); err != nil {
+		return err
+	}
+	return r.put(record, kept.Marshal)
 }
 
 // importToken returns what is kept of a token of k.

@@ -89,6 +89,37 @@ func TestImportTokens(t *testing.T) {
 	})
 }
 
+// TestMostImportTokens has one token more than a key can have put an end to the oldest,
+// and all of them deleted at once when they have expired.
+func TestMostImportTokens(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, false, 0)
+	r.external(t, sdk.CreateKeyInput{})
+	list, planted := keyrecord.ImportTokens{}, make([]importer, 50)
+	for i := range planted {
+		planted[i] = plantToken(t, r.service, r.arn, r.clock())
+		list.Add(keyrecord.ListedToken{
+			Record: keyrecord.ImportTokenName(account, region, r.id, planted[i].token), Expires: r.clock().Add(day),
+		}, r.clock(), 50)
+	}
+	b, err := list.Marshal()
+	require.NoError(t, err)
+	require.NoError(t, r.service.PutRecord(t.Context(), keyrecord.ImportTokensName(account, region, r.id), b))
+	require.Len(t, r.tokens(t), 50)
+
+	material := random(32)
+	succeeds(t, r.api, planted[0].imported(t, material))
+	latest := r.importer(t)
+	require.Len(t, r.tokens(t), 50)
+	refused(t, r.api, planted[0].imported(t, material), invalidToken.code, invalidToken.message)
+	for _, i := range []importer{planted[1], planted[49], latest} {
+		succeeds(t, r.api, i.imported(t, material))
+	}
+	r.advance(day)
+	r.importer(t)
+	require.Len(t, r.tokens(t), 1)
+}
+
 // TestImportTokenOfAnotherRegion has a copy of the same key id not take it.
 func TestImportTokenOfAnotherRegion(t *testing.T) {
 	t.Parallel()

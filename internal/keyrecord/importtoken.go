@@ -3,6 +3,7 @@ package keyrecord
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -30,6 +31,56 @@ func ImportTokenPrefix(account, region, keyID string) string {
 // ImportTokenName is the store key of the record of a token.
 func ImportTokenName(account, region, keyID string, token []byte) string {
 	return ImportTokenPrefix(account, region, keyID) + digest(string(token))
+}
+
+// ImportTokens lists the import tokens of a key that may be good, so that those that are
+// not are found without a look at their private keys.
+type ImportTokens struct {
+	Version int           `json:"v"`
+	Tokens  []ListedToken `json:"tokens"` // in the order in which they were made
+}
+
+// ListedToken is an import token in a list. Record is the store key of its record.
+type ListedToken struct {
+	Record  string    `json:"record"`
+	Expires time.Time `json:"expires"`
+}
+
+// ImportTokensName is the store key of the list of a key's import tokens.
+func ImportTokensName(account, region, keyID string) string {
+	return "kms/" + account + "/" + region + "/import/" + keyID
+}
+
+// Add puts a token at the end of the list. It takes those out that have expired, and the
+// oldest if there would be more than most, and returns their records' store keys.
+func (l *ImportTokens) Add(t ListedToken, now time.Time, most int) (removed []string) {
+	spare := len(l.Tokens) + 1 - most // how many go even if none has expired
+	l.Tokens = slices.DeleteFunc(append(l.Tokens, t), func(t ListedToken) bool {
+		gone := len(removed) < spare || !now.Before(t.Expires)
+		if gone {
+			removed = append(removed, t.Record)
+		}
+		return gone
+	})
+	return removed
+}
+
+// Marshal returns the record of l.
+func (l *ImportTokens) Marshal() ([]byte, error) {
+	l.Version = version
+	return json.Marshal(l)
+}
+
+// UnmarshalImportTokens reads the record of a list of import tokens.
+func UnmarshalImportTokens(b []byte) (*ImportTokens, error) {
+	var l ImportTokens
+	if err := json.Unmarshal(b, &l); err != nil {
+		return nil, fmt.Errorf("keyrecord: import tokens: %w", err)
+	}
+	if l.Version != version {
+		return nil, fmt.Errorf("keyrecord: import tokens of format %d, this program knows %d", l.Version, version)
+	}
+	return &l, nil
 }
 
 // Expired reports whether the token is no longer good.

@@ -92,3 +92,37 @@ func FuzzUnmarshalImportToken(f *testing.F) {
 		require.True(t, token.Expires.Equal(got.Expires))
 	})
 }
+
+func TestImportTokenList(t *testing.T) {
+	t.Parallel()
+	at := func(hours int) time.Time { return created.Add(time.Duration(hours) * time.Hour) }
+	l := &keyrecord.ImportTokens{}
+	add := func(record string, expires, now int, want ...string) {
+		t.Helper()
+		require.Equal(t, want, l.Add(keyrecord.ListedToken{Record: record, Expires: at(expires)}, at(now), 3))
+	}
+	add("a", 24, 0)
+	add("b", 25, 1)
+	add("c", 26, 2)
+	add("d", 27, 3, "a")
+	add("e", 49, 25, "b")
+	add("f", 50, 26, "c")
+	add("g", 51, 27, "d")
+	b, err := l.Marshal()
+	require.NoError(t, err)
+	require.JSONEq(t, `{"v":1,"tokens":[{"record":"e","expires":"2026-01-04T04:04:05.678Z"},{"record":"f","expires":"2026-01-04T05:04:05.678Z"},{"record":"g","expires":"2026-01-04T06:04:05.678Z"}]}`, string(b))
+	l, err = keyrecord.UnmarshalImportTokens(b)
+	require.NoError(t, err)
+	add("h", 99, 50, "e", "f")
+	add("i", 999, 99, "g", "h")
+	require.Len(t, l.Tokens, 1)
+
+	for record, want := range map[string]string{
+		``:        "keyrecord: import tokens: unexpected end of JSON input",
+		`{"v":2}`: "keyrecord: import tokens of format 2, this program knows 1",
+	} {
+		_, err := keyrecord.UnmarshalImportTokens([]byte(record))
+		require.ErrorContains(t, err, want)
+	}
+	require.Equal(t, "kms/111122223333/eu-west-1/import/"+id, keyrecord.ImportTokensName("111122223333", "eu-west-1", id))
+}
