@@ -137,10 +137,8 @@ func (e *evaluator) variable(t *token) (string, bool) {
 			return v.string(), true
 		}
 	case familyRef:
-		for _, p := range e.family(t.ref.family) {
-			if strings.EqualFold(p.Key, t.ref.name) {
-				return p.Value, true
-			}
+		if p := member(e.family(t.ref.family), t.ref.name); p != nil {
+			return p.Value, true
 		}
 	default:
 		if o := e.other(t.ref.name); o != nil && !o.multi {
@@ -148,6 +146,22 @@ func (e *evaluator) variable(t *token) (string, bool) {
 		}
 	}
 	return t.text, t.defined
+}
+
+// member returns the member of a family that a name stands for, nil if there is none. Of
+// those that differ from it only in case it is the one that does not, else the first in
+// the order of their bytes: whoever collected them may have had no order.
+func member(pairs []Pair, name string) *Pair {
+	var found *Pair
+	for i := range pairs {
+		switch p := &pairs[i]; {
+		case p.Key == name:
+			return p
+		case strings.EqualFold(p.Key, name) && (found == nil || p.Key < found.Key):
+			found = p
+		}
+	}
+	return found
 }
 
 // multi reports whether a known key has a list of values.

@@ -97,6 +97,25 @@ func TestPatternVariables(t *testing.T) {
 	require.False(t, fold.match(&e, "x-ALICEx"))
 }
 
+// TestVariablesOfKeysInSeveralCases has what a variable stands for not depend on the order
+// in which the keys that it may stand for were set.
+func TestVariablesOfKeysInSeveralCases(t *testing.T) {
+	t.Parallel()
+	names := []string{"user", "USER", "User"}
+	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		var c Context
+		for _, i := range order {
+			c.Add(EncryptionContext, names[i], "of "+names[i])
+		}
+		var e evaluator
+		e.init(&Request{Caller: alice, Action: "kms:Decrypt", Resource: keyOne, Context: &c}, &Layers{})
+		for name, want := range map[string]string{"user": "user", "User": "User", "USER": "USER", "uSER": "USER"} {
+			p := compilePattern("${kms:EncryptionContext:"+name+"}", variables)
+			require.True(t, p.match(&e, "of "+want), "%s in %v", name, order)
+		}
+	}
+}
+
 func TestARNPattern(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
