@@ -26,9 +26,7 @@ func (o *operation[I, O]) authorize(r *request, in *I, targets []target) error {
 				continue
 			}
 			c.Reset()
-			if err := r.setConditions(c, t, targets); err != nil {
-				return err
-			}
+			r.setConditions(c, t, targets)
 			if o.conditions != nil {
 				o.conditions(in, c)
 			}

@@ -15,7 +15,7 @@ import (
 // setConditions sets the condition keys of a request that follow from who makes it and
 // from what is known of the target. What the request's own parameters give is added by
 // the operation.
-func (r *request) setConditions(c *policy.Context, t *target, targets []target) error {
+func (r *request) setConditions(c *policy.Context, t *target, targets []target) {
 	c.SetString(policy.AWSRequestedRegion, t.region)
 	c.SetTime(policy.AWSCurrentTime, r.now)
 	c.SetTime(policy.AWSEpochTime, r.now)
@@ -50,11 +50,14 @@ func (r *request) setConditions(c *policy.Context, t *target, targets []target) 
 	if t.grant != nil {
 		grantConditions(c, t.grant, r.op == createGrant)
 	}
+	if t.conditions != nil {
+		t.conditions(c)
+	}
 	if t.made != nil {
 		setKeySpec(c, t.made)
 	}
 	if t.key == nil {
-		return nil
+		return
 	}
 	setKeySpec(c, t.key)
 	c.SetStrings(policy.KMSResourceAliases, t.key.Aliases)
@@ -70,14 +73,6 @@ func (r *request) setConditions(c *policy.Context, t *target, targets []target) 
 	if t.role == onSource || t.role == onDestination {
 		c.SetBool(policy.KMSReEncryptOnSameKey, targets[0].arn == targets[1].arn)
 	}
-	if r.op == disableKey || r.op == scheduleKeyDeletion {
-		days, err := r.idleDays(t.key)
-		if err != nil {
-			return err
-		}
-		c.SetInt(policy.KMSTrailingDaysWithoutKeyUsage, days)
-	}
-	return nil
 }
 
 // setService sets the keys that describe a service that makes the request, for itself or

@@ -321,6 +321,49 @@ func TestConditionsOfCreateKey(t *testing.T) {
 	}
 }
 
+// TestConditionsOfReplicateKey has the caller's own policies ask what the three checks of
+// one request know: the Region where the key is replicated, the tags where they are made.
+func TestConditionsOfReplicateKey(t *testing.T) {
+	t.Parallel()
+	checks := []string{"kms:ReplicateKey", "kms:CreateKey", "kms:TagResource"}
+	for _, row := range []struct {
+		condition string
+		meets     string // the only check, of which the condition holds
+	}{
+		{`{"StringEquals":{"kms:ReplicaRegion":"ap-northeast-1"}}`, "kms:ReplicateKey"},
+		{`{"StringEquals":{"aws:RequestTag/team":"red"}}`, "kms:TagResource"},
+		{`{"ForAnyValue:StringEquals":{"aws:TagKeys":"team"}}`, "kms:TagResource"},
+	} {
+		t.Run(row.condition, func(t *testing.T) {
+			t.Parallel()
+			eachWorld(t, func(t *testing.T, w *world) {
+				key := w.newPrimary(t)
+				in := &sdk.ReplicateKeyInput{KeyId: &key, ReplicaRegion: aws.String(tokyo), Tags: tags("team=red")}
+				for _, conditional := range checks {
+					statements := []string{}
+					for _, check := range checks {
+						if check == conditional {
+							statements = append(statements, own("Allow", check, "*", when(row.condition)))
+						} else {
+							statements = append(statements, own("Allow", check, "*"))
+						}
+					}
+					w.attach(alice.Principal, allowing(t, statements...))
+					_, err := call(t.Context(), w.as(alice), in)
+					if conditional == row.meets {
+						require.NoError(t, err, conditional)
+						succeeds(t, w.as(root.In(tokyo)), &sdk.ScheduleKeyDeletionInput{KeyId: aws.String(idOf(key)), PendingWindowInDays: aws.Int32(7)})
+						w.advance(8 * day) // for the others
+						continue
+					}
+					require.Equal(t, "AccessDeniedException", codeOf(err), conditional)
+					require.ErrorContains(t, err, conditional)
+				}
+			})
+		})
+	}
+}
+
 // TestSessionTags has the tags of a session stand in place of the role's.
 func TestSessionTags(t *testing.T) {
 	t.Parallel()

@@ -33,7 +33,7 @@ var scheduleKeyDeletion = &operation[sdk.ScheduleKeyDeletionInput, sdk.ScheduleK
 		c.SetInt(policy.KMSScheduleKeyDeletionPendingWindowInDays, int64(deletionWindow(in)))
 	},
 	targets: func(r *request, in *sdk.ScheduleKeyDeletionInput) ([]target, error) {
-		return r.oneKey(in.KeyId, keyIDOrARN)
+		return r.idleKey(in.KeyId)
 	},
 	run: func(r *request, in *sdk.ScheduleKeyDeletionInput, on []target) (*sdk.ScheduleKeyDeletionOutput, error) {
 		k, days := on[0].key, deletionWindow(in)

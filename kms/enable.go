@@ -29,7 +29,7 @@ var disableKey = &operation[sdk.DisableKeyInput, sdk.DisableKeyOutput]{
 	noBody:   true,
 	validate: func(c *constraints, in *sdk.DisableKeyInput) { c.keyID("keyId", in.KeyId) },
 	targets: func(r *request, in *sdk.DisableKeyInput) ([]target, error) {
-		return r.oneKey(in.KeyId, keyIDOrARN)
+		return r.idleKey(in.KeyId)
 	},
 	run: func(r *request, _ *sdk.DisableKeyInput, on []target) (*sdk.DisableKeyOutput, error) {
 		k := on[0].key

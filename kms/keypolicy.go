@@ -119,9 +119,7 @@ func (r *request) checkPolicy(k *keyrecord.Key, document string, bypass bool) er
 		return err
 	}
 	var c policy.Context
-	if err := r.setConditions(&c, &t, nil); err != nil {
-		return err
-	}
+	r.setConditions(&c, &t, nil)
 	if policy.WouldLockOut(candidate, r.question("kms:PutKeyPolicy", &t, &c), layers) {
 		return &types.MalformedPolicyDocumentException{Message: text("The new key policy will not allow you to update the key policy in the future.")}
 	}

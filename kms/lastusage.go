@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"github.com/sealring/sealring/internal/keyrecord"
+	"github.com/sealring/sealring/policy"
 	"github.com/sealring/sealring/store"
 )
 
@@ -71,6 +72,17 @@ func (r *request) storedUsage(k *keyrecord.Key) (*keyrecord.Usage, error) {
 		return nil, err
 	}
 	return keyrecord.UnmarshalUsage(b)
+}
+
+// idleKey is oneKey for an operation that policies can refuse while the key is in use.
+func (r *request) idleKey(id *string) ([]target, error) {
+	on, err := r.oneKey(id, keyIDOrARN)
+	if err != nil {
+		return nil, err
+	}
+	days, err := r.idleDays(on[0].key)
+	on[0].conditions = func(c *policy.Context) { c.SetInt(policy.KMSTrailingDaysWithoutKeyUsage, days) }
+	return on, err
 }
 
 // idleDays returns for how many whole days k has not been used.

@@ -59,6 +59,7 @@ var replicateKey = &operation[sdk.ReplicateKeyInput, sdk.ReplicateKeyOutput]{
 		if err != nil {
 			return nil, err
 		}
+		on[0].conditions = func(c *policy.Context) { c.SetString(policy.KMSReplicaRegion, *in.ReplicaRegion) }
 		there := r.accountTarget()
 		there.region = *in.ReplicaRegion // where the replica is made
 		if k := on[0].key; k.MultiRegion != nil {
@@ -68,13 +69,12 @@ var replicateKey = &operation[sdk.ReplicateKeyInput, sdk.ReplicateKeyOutput]{
 		on = append(on, there)
 		if len(in.Tags) > 0 {
 			there.role = onNewTags
+			there.conditions = func(c *policy.Context) { setRequestTags(c, in.Tags) }
 			on = append(on, there)
 		}
 		return on, nil
 	},
 	conditions: func(in *sdk.ReplicateKeyInput, c *policy.Context) {
-		c.SetString(policy.KMSReplicaRegion, *in.ReplicaRegion)
-		setRequestTags(c, in.Tags)
 		setBypass(c, in.BypassPolicyLockoutSafetyCheck)
 	},
 	suits: func(in *sdk.ReplicateKeyInput, on []target) error {

@@ -82,6 +82,8 @@ type target struct {
 	algorithm types.EncryptionAlgorithmSpec
 	// grant is the grant that a request is to make or to retire.
 	grant *policy.Grant
+	// conditions sets the condition keys that the request gives for this target alone.
+	conditions func(*policy.Context)
 	// own is set for what belongs to a service that asks for it: no policy is asked.
 	own bool
 	// anyState lifts the operation's row in the table of key states from the target.
