@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
@@ -99,7 +100,14 @@ func (c *constraints) secret(path string, v *string, least, most int, pattern *r
 	if v == nil {
 		return
 	}
-	c.blob(path, []byte(*v), least, most)
+	switch n := utf8.RuneCountInString(*v); {
+	case !utf8.ValidString(*v):
+		c.fail("", path, "be valid UTF-8")
+	case n < least:
+		c.fail("", path, fmt.Sprintf("have length greater than or equal to %d", least))
+	case n > most:
+		c.fail("", path, fmt.Sprintf("have length less than or equal to %d", most))
+	}
 	if pattern != nil && !pattern.MatchString(*v) {
 		c.fail("", path, "satisfy regular expression pattern: "+pattern.String())
 	}

@@ -49,6 +49,8 @@ func TestConstraintsOfKeyStoreSettings(t *testing.T) {
 		{func(in *sdk.CreateCustomKeyStoreInput) { in.CloudHsmClusterId = aws.String("cluster-11111111111") }, offPattern("cluster-11111111111", "cloudHsmClusterId", cluster), false},
 		{func(in *sdk.CreateCustomKeyStoreInput) { in.TrustAnchorCertificate = aws.String("") }, tooShort("", "trustAnchorCertificate", "1"), true},
 		{func(in *sdk.CreateCustomKeyStoreInput) { in.KeyStorePassword = aws.String("SECRET") }, one(hidden("keyStorePassword", "length greater than or equal to 7")), false},
+		{func(in *sdk.CreateCustomKeyStoreInput) { in.KeyStorePassword = aws.String("SECRET\xff\xfe") }, one("Value at 'keyStorePassword' failed to satisfy constraint: Member must be valid UTF-8"), false},
+		{func(in *sdk.CreateCustomKeyStoreInput) { in.KeyStorePassword = aws.String(strings.Repeat("ж", 6)) }, one(hidden("keyStorePassword", "length greater than or equal to 7")), false},
 		{func(in *sdk.CreateCustomKeyStoreInput) { in.KeyStorePassword = aws.String(long[:33]) }, one(hidden("keyStorePassword", "length less than or equal to 32")), false},
 		{func(in *sdk.CreateCustomKeyStoreInput) { in.XksProxyUriEndpoint = aws.String("https://x") }, tooShort("https://x", "xksProxyUriEndpoint", "10"), false},
 		{func(in *sdk.CreateCustomKeyStoreInput) { in.XksProxyUriEndpoint = aws.String("http://xks.example.com") }, offPattern("http://xks.example.com", "xksProxyUriEndpoint", endpoint), false},
