@@ -71,6 +71,9 @@ var cancelKeyDeletion = &operation[sdk.CancelKeyDeletionInput, sdk.CancelKeyDele
 	run: func(r *request, _ *sdk.CancelKeyDeletionInput, on []target) (*sdk.CancelKeyDeletionOutput, error) {
 		k := on[0].key
 		k.Deletion = nil
+		if err := r.keepInStore(k); err != nil {
+			return nil, err
+		}
 		return &sdk.CancelKeyDeletionOutput{KeyId: aws.String(k.ARN())}, r.writeDeletion(k)
 	},
 }

@@ -31,13 +31,7 @@ func (r *request) keyStores(account, region string) (*keyrecord.KeyStores, error
 
 // writeKeyStores stores the caller's custom key stores.
 func (r *request) writeKeyStores(all *keyrecord.KeyStores) error {
-	b, err := all.Marshal()
-	if err != nil {
-		return err
-	}
-	r.draft.Put(keyrecord.KeyStoresName(r.caller.Account, r.caller.Region), b)
-	clear(b)
-	return nil
+	return r.put(keyrecord.KeyStoresName(r.caller.Account, r.caller.Region), all.Marshal)
 }
 
 // ownKeyStore returns one of the caller's custom key stores, and all of them.
@@ -108,6 +102,24 @@ func (r *request) addToKeyStore(k *keyrecord.Key) error {
 	all.KeysMade++
 	r.draft.Put(k.StoreKeyName(), []byte(k.ID))
 	return r.writeKeyStores(all)
+}
+
+// keepInStore is for a key whose deletion is cancelled. Somebody else, whose clock says
+// that k is gone already, may be deleting its custom key store: one of the two has to be
+// decided again.
+func (r *request) keepInStore(k *keyrecord.Key) error {
+	if k.KeyStore == "" {
+		return nil
+	}
+	all, err := r.keyStores(k.Account, k.Region)
+	if err != nil {
+		return err
+	}
+	if all.Store(k.KeyStore) == nil {
+		return notFound("Key '%s' does not exist", k.ARN()) // or the store would not be gone
+	}
+	all.KeysMade++
+	return r.put(keyrecord.KeyStoresName(k.Account, k.Region), all.Marshal)
 }
 
 // setKeyStore sets the members of the metadata that describe k's custom key store. The

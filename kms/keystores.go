@@ -182,8 +182,7 @@ var deleteCustomKeyStore = &operation[sdk.DeleteCustomKeyStoreInput, sdk.DeleteC
 
 // holdsKeys reports whether there is a key in one of the caller's stores. What it reads
 // is not compared when the request is committed, because it could be a lot: a key that is
-// gone does not come back, and one that is made meanwhile changes the record of the
-// stores.
+// made meanwhile, or is not to be deleted after all, changes the record of the stores.
 func (r *request) holdsKeys(storeID string) (bool, error) {
 	prefix := keyrecord.StoreKeyPrefix(r.caller.Account, r.caller.Region, storeID)
 	for e, err := range r.draft.Scan(prefix, "") {

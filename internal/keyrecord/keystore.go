@@ -24,8 +24,9 @@ const (
 type KeyStores struct {
 	Version int `json:"v"`
 
-	// KeysMade counts the keys that were ever made in the stores. So each of them
-	// changes the record, and no store can be deleted while a key is made in it.
+	// KeysMade counts the keys that were ever made in the stores or kept from deletion. So
+	// each of them changes the record, and no store can be deleted while a key is made in
+	// it.
 	KeysMade uint64 `json:"keysMade,omitempty"`
 
 	// Stores are in order of their ids.
