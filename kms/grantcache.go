@@ -14,7 +14,7 @@ import (
 type grantCache struct {
 	mu      sync.RWMutex
 	entries map[grantsOf]cachedGrants // guarded by mu
-	size    int                       // grants in entries, guarded by mu
+	size    int                       // of entries, bytes, guarded by mu
 }
 
 // grantsOf is a key and all of a caller that grants are found by.
@@ -24,10 +24,8 @@ type cachedGrants struct {
 	changes uint64
 	created time.Time // a copy of a key that was made again starts to count anew
 	grants  []*policy.Grant
+	size    int // about, bytes
 }
-
-// maxCachedGrants bounds the grants in a cache, and how many callers it knows.
-const maxCachedGrants = 1 << 16
 
 // get returns the grants of an entry, if k has not changed since.
 func (c *grantCache) get(of grantsOf, k *keyrecord.Key) ([]*policy.Grant, bool) {
@@ -43,12 +41,25 @@ func (c *grantCache) get(of grantsOf, k *keyrecord.Key) ([]*policy.Grant, bool) 
 func (c *grantCache) put(of grantsOf, k *keyrecord.Key, grants []*policy.Grant) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.size+len(grants) > maxCachedGrants || len(c.entries) >= maxCachedGrants {
-		c.entries, c.size = nil, 0
+	e := cachedGrants{k.GrantChanges, k.Created, grants, sizeOf(of, grants)}
+	if c.entries == nil || c.size+e.size > maxCachedBytes {
+		c.entries, c.size = make(map[grantsOf]cachedGrants), 0
 	}
-	if c.entries == nil {
-		c.entries = make(map[grantsOf]cachedGrants)
+	c.size += e.size - c.entries[of].size
+	c.entries[of] = e
+}
+
+// sizeOf returns about how many bytes an entry takes.
+func sizeOf(of grantsOf, grants []*policy.Grant) int {
+	const entry, grant = 256, 1024 // without what can be long
+	n := entry + len(of.key) + len(of.principal) + len(of.role) + len(of.service)
+	for _, g := range grants {
+		n += grant
+		for _, pairs := range [][]policy.Pair{g.EncryptionContextEquals, g.EncryptionContextSubset} {
+			for _, p := range pairs {
+				n += len(p.Key) + len(p.Value)
+			}
+		}
 	}
-	c.size += len(grants) - len(c.entries[of].grants)
-	c.entries[of] = cachedGrants{k.GrantChanges, k.Created, grants}
+	return n
 }

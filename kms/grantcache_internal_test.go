@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func TestGrantCache(t *testing.T) {
 	_, ok := c.get(of, k)
 	require.False(t, ok)
 
-	grants := make([]*policy.Grant, 2)
+	grants := []*policy.Grant{{}, {EncryptionContextEquals: []policy.Pair{{Key: "k", Value: "v"}}}}
 	c.put(of, k, grants)
 	got, ok := c.get(of, k)
 	require.True(t, ok)
@@ -38,13 +39,17 @@ func TestGrantCache(t *testing.T) {
 
 	k.GrantChanges++
 	c.put(of, k, nil)
-	require.Zero(t, c.size)
+	none := sizeOf(of, nil)
+	require.Equal(t, none, c.size)
+	require.Equal(t, none+2*1024+2, sizeOf(of, grants))
 	_, ok = c.get(of, k)
 	require.True(t, ok, "that there are none is worth knowing too")
 
-	c.put(of, k, make([]*policy.Grant, maxCachedGrants))
+	large := &policy.Grant{EncryptionContextSubset: []policy.Pair{{Key: "k", Value: strings.Repeat("v", maxCachedBytes-none-1024-1)}}}
+	c.put(of, k, []*policy.Grant{large})
+	require.Equal(t, maxCachedBytes-none, c.size-none)
 	c.put(grantsOf{key: "l"}, k, grants)
-	require.Equal(t, 2, c.size, "a full cache starts anew")
+	require.Equal(t, sizeOf(grantsOf{key: "l"}, grants), c.size, "a full cache starts anew")
 	_, ok = c.get(of, k)
 	require.False(t, ok)
 }

@@ -15,6 +15,9 @@ import (
 type keyCache struct {
 	mu      sync.RWMutex
 	records map[keyPlace]cachedKey // guarded by mu
+	size    int                    // of records, guarded by mu
+
+	materials materialCache // of the keys that are kept
 }
 
 // keyPlace is where a key is.
@@ -24,10 +27,14 @@ type cachedKey struct {
 	name    string // of the record, so that it need not be put together again
 	version uint64 // 0 for none
 	key     *keyrecord.Key
+	size    int // of the records that it was read from, bytes
 }
 
-// maxCachedKeys bounds a cache. A full one lets go of some arbitrary key.
-const maxCachedKeys = 4096
+// What bounds a cache. A full one lets go of some arbitrary keys.
+const (
+	maxCachedKeys  = 4096
+	maxCachedBytes = 64 << 20 // of what is cached, before it was decoded; for grants too
+)
 
 // read returns a key as the draft sees it, nil if there is none. It may be shared: who
 // wants to change it needs a clone. The version of the first record is that of all of
@@ -47,10 +54,15 @@ func (c *keyCache) read(d *store.Draft, at keyPlace) (*keyrecord.Key, error) {
 	if stored && e.version == version {
 		return e.key, nil
 	}
-	k, err := keyrecord.ReadKey(at.account, at.region, at.id, d.Get)
+	size := 0
+	k, err := keyrecord.ReadKey(at.account, at.region, at.id, func(name string) ([]byte, error) {
+		b, err := d.Get(name)
+		size += len(b)
+		return b, err
+	})
 	if err == nil && stored {
 		k.KeepPRFs()
-		c.put(cachedKey{name, version, k})
+		c.put(cachedKey{name, version, k, size})
 	}
 	return k, err
 }
@@ -62,15 +74,25 @@ func (c *keyCache) put(e cachedKey) {
 	if c.records == nil {
 		c.records = make(map[keyPlace]cachedKey)
 	}
-	if old, ok := c.records[at]; ok && old.version > e.version {
+	old, ok := c.records[at]
+	if ok && old.version > e.version {
 		return // of a snapshot that has been overtaken
-	} else if !ok && len(c.records) >= maxCachedKeys {
-		for other := range c.records {
-			delete(c.records, other)
-			break
-		}
 	}
 	c.records[at] = e
+	c.size += e.size - old.size
+	if ok {
+		c.materials.forget(old.key, e.key)
+	}
+	for other, o := range c.records {
+		if len(c.records) <= maxCachedKeys && c.size <= maxCachedBytes {
+			break
+		}
+		if other != at {
+			delete(c.records, other)
+			c.size -= o.size
+			c.materials.forget(o.key, nil)
+		}
+	}
 }
 
 // materialCache keeps the usable form of key material by its id, which no two keys
@@ -109,4 +131,20 @@ func (c *materialCache) usable(k *keyrecord.Key, m *keyrecord.Material) (*keyspe
 	}
 	c.keys[m.ID] = u
 	return u, nil
+}
+
+// forget lets go of the materials that k has had and does not have now, when it is nil
+// or has been changed.
+func (c *materialCache) forget(k, now *keyrecord.Key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range k.Materials {
+		id := k.Materials[i].ID
+		if now != nil {
+			if m := now.Material(id); m != nil && len(m.Bytes) > 0 {
+				continue
+			}
+		}
+		delete(c.keys, id)
+	}
 }

@@ -70,12 +70,17 @@ type policyCache struct {
 	mu       sync.RWMutex
 	byText   map[string]*policy.Policy // guarded by mu
 	defaults map[place]*policy.Policy  // guarded by mu
+	size     int                       // of the texts in byText, guarded by mu
 }
 
 // place is an account and a Region.
 type place struct{ account, region string }
 
-const maxCachedPolicies = 1024
+// What bounds a cache. A full one starts anew.
+const (
+	maxCachedPolicies    = 1024
+	maxCachedPolicyBytes = 8 << 20 // of text; what is compiled is some times as large
+)
 
 // of returns the compiled policy of a stored key.
 func (c *policyCache) of(k *keyrecord.Key) (*policy.Policy, error) {
@@ -95,10 +100,13 @@ func (c *policyCache) of(k *keyrecord.Key) (*policy.Policy, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.byText == nil || len(c.byText)+len(c.defaults) >= maxCachedPolicies {
-		c.byText, c.defaults = make(map[string]*policy.Policy), make(map[place]*policy.Policy)
+	if c.byText == nil || len(c.byText)+len(c.defaults) >= maxCachedPolicies || c.size+len(k.Policy) > maxCachedPolicyBytes {
+		c.byText, c.defaults, c.size = make(map[string]*policy.Policy), make(map[place]*policy.Policy), 0
 	}
 	if k.Policy != "" {
+		if c.byText[k.Policy] == nil { // by another meanwhile
+			c.size += len(k.Policy)
+		}
 		c.byText[k.Policy] = p
 	} else {
 		c.defaults[where] = p

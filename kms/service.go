@@ -98,7 +98,6 @@ type Service struct {
 	policies   policyCache
 	keys       keyCache
 	grants     grantCache
-	materials  materialCache
 	settling   time.Duration
 	xks        http.RoundTripper // may be nil
 	xksTimeout time.Duration
