@@ -81,13 +81,16 @@ func (i Item) check(id, itemType string) error {
 		if !documented(name) {
 			return bad(name, "is not known")
 		}
-		if !utf8.ValidString(name) || !utf8.ValidString(value) {
+		switch {
+		case !utf8.ValidString(name) || !utf8.ValidString(value):
 			return bad(name, "is not UTF-8")
+		case value == "": // KMS takes no such context
+			return bad(name, "is empty")
 		}
 	}
 	for _, name := range []string{AttributeID, AttributeType, AttributeCreated, AttributeKMSKey, AttributeSchema} {
 		if i.Attributes[name] == "" {
-			return bad(name, "is missing or empty")
+			return bad(name, "is missing")
 		}
 	}
 	marker, hasMarker := i.Attributes[AttributeVersion]
@@ -116,7 +119,7 @@ func documented(name string) bool {
 	case AttributeID, AttributeType, AttributeVersion, AttributeCreated, AttributeKMSKey, AttributeSchema:
 		return true
 	}
-	return strings.HasPrefix(name, AttributeContext)
+	return len(name) > len(AttributeContext) && strings.HasPrefix(name, AttributeContext)
 }
 
 // isVersionType reports whether s is the type of a version's item.

@@ -12,8 +12,8 @@ import (
 
 // CreateKey makes a branch key with its first version and a beacon key, and returns
 // its id: a new UUID if the given one is empty. The encryption context is bound to
-// the keys and stored with them, in the clear; an id of one's own requires a context
-// that is not empty.
+// the keys and stored with them, in the clear; its keys and values are UTF-8 and not
+// empty. An id of one's own requires a context.
 //
 // KMS is called three times, then the table once, so that either all is written or
 // nothing. The errors are [ErrKeyID], [ErrContext], [ErrKMSKey] for a store that does
@@ -28,8 +28,8 @@ func (s *KeyStore) CreateKey(ctx context.Context, id string, c keyring.Encryptio
 	if err := checkID(id); err != nil {
 		return "", err
 	}
-	if _, err := c.AppendBinary(nil); err != nil {
-		return "", fmt.Errorf("%w: %v", ErrContext, err)
+	if err := checkContext(c); err != nil {
+		return "", err
 	}
 	keyARN, err := s.kmsKey.writer()
 	if err != nil {
@@ -56,6 +56,18 @@ func (s *KeyStore) CreateKey(ctx context.Context, id string, c keyring.Encryptio
 		return "", err
 	}
 	return id, nil
+}
+
+func checkContext(c keyring.EncryptionContext) error {
+	for k, v := range c {
+		if k == "" || v == "" {
+			return fmt.Errorf("%w: an empty key or value", ErrContext)
+		}
+	}
+	if _, err := c.AppendBinary(nil); err != nil {
+		return fmt.Errorf("%w: %v", ErrContext, err)
+	}
+	return nil
 }
 
 // VersionKey makes a new version of branch key id, puts it in use and returns it, a

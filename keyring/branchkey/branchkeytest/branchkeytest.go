@@ -77,7 +77,7 @@ func newItem(id, itemType, ciphertext string) branchkey.Item {
 			branchkey.AttributeKMSKey:             "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 			branchkey.AttributeSchema:             "1",
 			branchkey.AttributeContext + "tenänt": "42 / 世界",
-			branchkey.AttributeContext + "empty":  "",
+			branchkey.AttributeContext + "more":   "x",
 		},
 		Ciphertext: []byte(ciphertext),
 	}

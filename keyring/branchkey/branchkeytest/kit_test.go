@@ -169,7 +169,7 @@ func TestDefectsAreFound(t *testing.T) {
 			clone := m.clone
 			m.clone = func(i branchkey.Item) branchkey.Item {
 				i = clone(i)
-				delete(i.Attributes, branchkey.AttributeContext+"empty")
+				delete(i.Attributes, branchkey.AttributeContext+"more")
 				return i
 			}
 		}, "what was created comes back"},
