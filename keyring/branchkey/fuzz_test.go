@@ -2,6 +2,7 @@ package branchkey_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,21 +11,22 @@ import (
 	"github.com/sealring/sealring/keyring/branchkey"
 )
 
-// No bytes but those that the keyring has written give a data key, and none panic.
+// No bytes but those that a keyring has written give a data key, and none panic.
 func FuzzOnDecrypt(f *testing.F) {
 	s := newStatic()
 	ring, err := branchkey.New(s, s.id, ttl, nil)
 	require.NoError(f, err)
-	m, err := keyring.NewEncryptionMaterials(keyring.EncryptionRequest{Suite: keyring.AES256GCMHKDFSHA512CommitKey})
+	ciphertext, err := hex.DecodeString(pinnedCiphertext)
 	require.NoError(f, err)
-	require.NoError(f, ring.OnEncrypt(f.Context(), m))
-	good := m.EncryptedDataKeys()[0]
+	good := keyring.EncryptedDataKey{Provider: "aws-kms-hierarchy", Info: []byte(staticID), Ciphertext: ciphertext}
 	f.Add(good.Info, good.Ciphertext)
 	f.Add(good.Info, good.Ciphertext[:44])
 	f.Add([]byte{}, []byte{})
 	f.Add(good.Info, make([]byte, 92))
 	f.Fuzz(func(t *testing.T, info, ciphertext []byte) {
-		d, err := keyring.NewDecryptionMaterials(keyring.DecryptionRequest{Suite: m.Suite()})
+		d, err := keyring.NewDecryptionMaterials(keyring.DecryptionRequest{
+			Suite: keyring.AES256GCMHKDFSHA512CommitKey, Context: keyring.EncryptionContext{"purpose": "test"},
+		})
 		require.NoError(t, err)
 		err = ring.OnDecrypt(t.Context(), d, []keyring.EncryptedDataKey{{Provider: good.Provider, Info: info, Ciphertext: ciphertext}})
 		if bytes.Equal(info, good.Info) && bytes.Equal(ciphertext, good.Ciphertext) {

@@ -32,6 +32,14 @@ const (
 	staticKey     = "tJwf65epYvUt5HMiQsl/6jlvLxS0tgdjIuvFy2BLIwg="
 )
 
+// pinnedCiphertext is what a keyring for that key has made of the data key 00 01 … 1f
+// under the context {"purpose": "test"}: salt, IV, version, encrypted data key, tag.
+const pinnedCiphertext = "6fc8fd7ebb58637ce13466ccba6879cb" +
+	"3a0f33450d6c883045f88715" +
+	"e9ce18a3edb542729f861cacb7997ff6" +
+	"7e9b4e8bb660001b2510357560a5edd76ae02fbe1835c17c193d2ba6317f7af1" +
+	"c09583a05a74dd239ed381a675ad36c7"
+
 func newStatic() *staticStore {
 	secret, err := base64.StdEncoding.DecodeString(staticKey)
 	if err != nil {
@@ -234,12 +242,7 @@ func TestWrappingIsTheSpecifications(t *testing.T) {
 // A ciphertext that is fixed, so that the format stays what it is.
 func TestPinnedWrapping(t *testing.T) {
 	t.Parallel()
-	const pinned = "6fc8fd7ebb58637ce13466ccba6879cb" +
-		"3a0f33450d6c883045f88715" +
-		"e9ce18a3edb542729f861cacb7997ff6" +
-		"7e9b4e8bb660001b2510357560a5edd76ae02fbe1835c17c193d2ba6317f7af1" +
-		"c09583a05a74dd239ed381a675ad36c7"
-	ct, err := hex.DecodeString(pinned)
+	ct, err := hex.DecodeString(pinnedCiphertext)
 	require.NoError(t, err)
 	d, err := keyring.NewDecryptionMaterials(keyring.DecryptionRequest{
 		Suite: keyring.AES256GCMHKDFSHA512CommitKey, Context: keyring.EncryptionContext{"purpose": "test"},
