@@ -23,7 +23,8 @@ type cacheKey struct {
 	partition   string
 	logicalName string
 	id          string
-	version     string // "" for the active one
+	active      bool
+	version     version // zero for the active one
 }
 
 type cachedKey struct {

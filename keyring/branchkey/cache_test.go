@@ -179,6 +179,39 @@ func TestRoomIsBounded(t *testing.T) {
 	}
 }
 
+// keepingStore remembers the keys that it hands out.
+type keepingStore struct {
+	*staticStore
+	keys []*branchkey.Key
+}
+
+func (k *keepingStore) ActiveBranchKey(ctx context.Context, id string) (*branchkey.Key, error) {
+	key, err := k.staticStore.ActiveBranchKey(ctx, id)
+	k.keys = append(k.keys, key)
+	return key, err
+}
+
+// A key that is out of the cache is overwritten: when it has expired, though nobody
+// asks for it any more, and when the cache is emptied.
+func TestKeysAreWiped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, cache := &keepingStore{staticStore: newStatic()}, branchkey.NewCache(0)
+		ring := newRing(t, s, s.id, &branchkey.Options{Cache: cache})
+		sealed(t, ring)
+		require.NotNil(t, s.keys[0].Bytes())
+		time.Sleep(ttl + 2*time.Second)
+		synctest.Wait()
+		require.Nil(t, s.keys[0].Bytes())
+		require.Equal(t, branchkey.CacheStats{Misses: 1, Loads: 1, Expirations: 1}, cache.Stats())
+
+		sealed(t, ring)
+		require.NotNil(t, s.keys[1].Bytes())
+		cache.Clear()
+		require.Nil(t, s.keys[1].Bytes())
+	})
+}
+
 // slowStore lets a test hold its loads up.
 type slowStore struct {
 	*staticStore

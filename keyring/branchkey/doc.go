@@ -31,6 +31,12 @@
 // cached in the process until each has reached the time to live. A [Cache] can be
 // emptied by hand.
 //
+// # What the table can do
+//
+// Every attribute of an item is bound to its key by KMS: whoever can write the table,
+// but not use the KMS key, can make no item and alter none. They can delete items, and
+// put an older active item back, so that keyrings encrypt with an older version again.
+//
 // # Deleting a branch key
 //
 // There is no operation for it, as there is none in AWS's library. Deleting the items

@@ -117,7 +117,7 @@ func (k *Keyring) OnEncrypt(ctx context.Context, m *keyring.EncryptionMaterials)
 		return err
 	}
 	wrap := func(ctx context.Context, dataKey []byte) (keyring.EncryptedDataKey, error) {
-		key, release, err := k.key(ctx, id, "")
+		key, release, err := k.key(ctx, cacheKey{id: id, active: true})
 		if err != nil {
 			return keyring.EncryptedDataKey{}, err
 		}
@@ -144,7 +144,7 @@ func (k *Keyring) OnDecrypt(ctx context.Context, m *keyring.DecryptionMaterials,
 		if len(e.Ciphertext) != wrappedLen+m.Suite().DataKeyLen() {
 			return nil, keyring.ErrUnwrap
 		}
-		key, release, err := k.key(ctx, id, version(e.Ciphertext[versionAt:sealedAt]).String())
+		key, release, err := k.key(ctx, cacheKey{id: id, version: version(e.Ciphertext[versionAt:sealedAt])})
 		if err != nil {
 			return nil, err
 		}
@@ -166,26 +166,26 @@ func (k *Keyring) keyID(context func() keyring.EncryptionContext) (string, error
 	return id, checkID(id)
 }
 
-// key returns a version of a branch key, the active one for "", from the cache or the
-// store. The caller has to call release.
-func (k *Keyring) key(ctx context.Context, id, version string) (key *Key, release func(), err error) {
-	name := cacheKey{k.partition, k.name, id, version}
+// key returns the branch key of a name, which lacks partition and store, from the
+// cache or the store. The caller has to call release.
+func (k *Keyring) key(ctx context.Context, name cacheKey) (key *Key, release func(), err error) {
+	name.partition, name.logicalName = k.partition, k.name
 	return k.cache.get(ctx, name, k.ttl, func(ctx context.Context) (*Key, error) {
-		return k.load(ctx, id, version)
+		return k.load(ctx, name)
 	})
 }
 
-func (k *Keyring) load(ctx context.Context, id, version string) (key *Key, err error) {
-	if version == "" {
-		key, err = k.store.ActiveBranchKey(ctx, id)
+func (k *Keyring) load(ctx context.Context, name cacheKey) (key *Key, err error) {
+	if name.active {
+		key, err = k.store.ActiveBranchKey(ctx, name.id)
 	} else {
-		key, err = k.store.BranchKeyVersion(ctx, id, version)
+		key, err = k.store.BranchKeyVersion(ctx, name.id, name.version.String())
 	}
 	switch {
 	case err != nil:
 		return nil, err
-	case key == nil || key.ID() != id || version != "" && key.Version() != version:
-		return nil, fmt.Errorf("%w: the store gave another branch key than %.100q %s", ErrResponse, id, version)
+	case key == nil || key.id != name.id || !name.active && key.version != name.version:
+		return nil, fmt.Errorf("%w: the store gave another branch key than %.100q", ErrResponse, name.id)
 	}
 	return key, nil
 }
