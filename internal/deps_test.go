@@ -53,9 +53,14 @@ var house = map[string]room{
 	"keyring/keyringtest": {floor: 1, sideways: []string{"keyring"}},
 	"keyring/awskms":      {floor: 1, sideways: []string{"keyring"}, external: []string{awsSDK}},
 	"store":               {floor: 1, sideways: []string{"keyring"}},
-	"store/storetest":     {floor: 1, sideways: []string{"store"}},
-	"identity":            {floor: 1},
-	"audit":               {floor: 1},
+
+	"keyring/branchkey":               {floor: 1, sideways: []string{"keyring"}, external: []string{awsSDK}},
+	"keyring/branchkey/branchkeytest": {floor: 1, sideways: []string{"keyring/branchkey"}},
+	"keyring/branchkey/ddbstore":      {floor: 1, sideways: []string{"keyring/branchkey"}, external: []string{awsSDK}},
+	"keyring/branchkey/kvstore":       {floor: 1, sideways: []string{"keyring", "keyring/branchkey", "store"}},
+	"store/storetest":                 {floor: 1, sideways: []string{"store"}},
+	"identity":                        {floor: 1},
+	"audit":                           {floor: 1},
 
 	"nitro":           {floor: 0, external: []string{cbor}},
 	"nitro/nitrotest": {floor: 0, sideways: []string{"nitro"}, external: []string{cbor}},

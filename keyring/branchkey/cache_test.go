@@ -179,6 +179,32 @@ func TestRoomIsBounded(t *testing.T) {
 	}
 }
 
+// lateStore takes its time.
+type lateStore struct{ *staticStore }
+
+func (l lateStore) ActiveBranchKey(ctx context.Context, id string) (*branchkey.Key, error) {
+	key, err := l.staticStore.ActiveBranchKey(ctx, id)
+	time.Sleep(ttl / 2)
+	return key, err
+}
+
+// The time that a load takes is part of the time to live: KMS may have been asked at
+// its beginning.
+func TestTimeToLiveBeginsWithTheLoad(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := lateStore{newStatic()}
+		ring := newRing(t, s, s.id, nil)
+		sealed(t, ring)
+		time.Sleep(ttl/2 - 1)
+		sealed(t, ring)
+		require.Equal(t, 1, s.count())
+		time.Sleep(1)
+		sealed(t, ring)
+		require.Equal(t, 2, s.count())
+	})
+}
+
 // keepingStore remembers the keys that it hands out.
 type keepingStore struct {
 	*staticStore
