@@ -174,7 +174,6 @@ func TestCreateTableRefusesAnotherSchema(t *testing.T) {
 
 // answering is an API that gives what a test wants.
 type answering struct {
-	*fakeDynamoDB
 	get      func() (*dynamodb.GetItemOutput, error)
 	transact error
 	describe func() (*dynamodb.DescribeTableOutput, error)
