@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sealring/sealring/internal/cache"
+	"github.com/sealring/sealring/keyring"
 )
 
 // DefaultMaxKeys is how many branch keys a keyring keeps if it is not told otherwise.
@@ -59,16 +60,26 @@ type CacheStats struct {
 // Stats returns the counters.
 func (c *Cache) Stats() CacheStats { return CacheStats(c.keys.Stats()) }
 
+// cacheName is what hooks know the cache by.
+const cacheName = "branch keys"
+
 // get returns a branch key that was loaded no longer than ttl ago, if necessary by
 // calling load. However many want it at once, it is loaded once; when one of them
-// gives up the others still get it. The caller has to call release.
-func (c *Cache) get(ctx context.Context, name cacheKey, ttl time.Duration, load func(context.Context) (*Key, error)) (k *Key, release func(), err error) {
+// gives up the others still get it. The caller has to call release. Hooks are told
+// what came of it, for the operation.
+func (c *Cache) get(ctx context.Context, op keyring.Operation, name cacheKey, ttl time.Duration, load func(context.Context) (*Key, error)) (k *Key, release func(), err error) {
+	report := func(outcome keyring.CacheOutcome) {
+		keyring.ReportCache(ctx, keyring.CacheLookup{Cache: cacheName, Operation: op, Outcome: outcome})
+	}
 	for {
 		entry, hit, err := c.keys.Get(ctx, name, func(ctx context.Context) (cachedKey, time.Time, error) {
 			now := time.Now()
 			k, err := load(ctx)
 			return cachedKey{k, now}, now.Add(ttl), err
 		})
+		if !hit {
+			report(keyring.CacheMiss)
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -76,7 +87,11 @@ func (c *Cache) get(ctx context.Context, name cacheKey, ttl time.Duration, load 
 		if hit && tooOld(entry.Value().loaded, ttl) {
 			c.keys.Remove(entry)
 			entry.Release()
+			report(keyring.CacheSpent)
 			continue
+		}
+		if hit {
+			report(keyring.CacheHit)
 		}
 		return entry.Value().Key, entry.Release, nil
 	}

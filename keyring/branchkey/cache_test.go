@@ -179,6 +179,35 @@ func TestRoomIsBounded(t *testing.T) {
 	}
 }
 
+// Hooks see each question to the cache, and what came of it.
+func TestHooksSeeTheCache(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, o := newStatic(), &branchkey.Options{Cache: branchkey.NewCache(0), Partition: "shared"}
+		long, err := branchkey.New(s, s.id, 2*ttl, o)
+		require.NoError(t, err)
+		short := newRing(t, s, s.id, o)
+		var seen []string
+		ctx := keyring.WithHooks(t.Context(), &keyring.Hooks{Cache: func(_ context.Context, l keyring.CacheLookup) {
+			seen = append(seen, fmt.Sprintf("%s: %s %s", l.Cache, l.Operation, l.Outcome))
+		}})
+		wrap := func(ring *branchkey.Keyring) *keyring.EncryptionMaterials {
+			m := encryption(t, nil)
+			require.NoError(t, ring.OnEncrypt(ctx, m))
+			return m
+		}
+		wrap(long)
+		m := wrap(short)
+		require.NoError(t, short.OnDecrypt(ctx, decryption(t, m), m.EncryptedDataKeys()))
+		time.Sleep(ttl)
+		wrap(short)
+		require.Equal(t, []string{
+			"branch keys: wrap miss", "branch keys: wrap hit", "branch keys: unwrap miss",
+			"branch keys: wrap spent", "branch keys: wrap miss",
+		}, seen)
+	})
+}
+
 // lateStore takes its time.
 type lateStore struct{ *staticStore }
 

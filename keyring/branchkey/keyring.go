@@ -117,7 +117,7 @@ func (k *Keyring) OnEncrypt(ctx context.Context, m *keyring.EncryptionMaterials)
 		return err
 	}
 	wrap := func(ctx context.Context, dataKey []byte) (keyring.EncryptedDataKey, error) {
-		key, release, err := k.key(ctx, cacheKey{id: id, active: true})
+		key, release, err := k.key(ctx, keyring.OpWrap, cacheKey{id: id, active: true})
 		if err != nil {
 			return keyring.EncryptedDataKey{}, err
 		}
@@ -144,7 +144,7 @@ func (k *Keyring) OnDecrypt(ctx context.Context, m *keyring.DecryptionMaterials,
 		if len(e.Ciphertext) != wrappedLen+m.Suite().DataKeyLen() {
 			return nil, keyring.ErrUnwrap
 		}
-		key, release, err := k.key(ctx, cacheKey{id: id, version: version(e.Ciphertext[versionAt:sealedAt])})
+		key, release, err := k.key(ctx, keyring.OpUnwrap, cacheKey{id: id, version: version(e.Ciphertext[versionAt:sealedAt])})
 		if err != nil {
 			return nil, err
 		}
@@ -168,9 +168,9 @@ func (k *Keyring) keyID(context func() keyring.EncryptionContext) (string, error
 
 // key returns the branch key of a name, which lacks partition and store, from the
 // cache or the store. The caller has to call release.
-func (k *Keyring) key(ctx context.Context, name cacheKey) (key *Key, release func(), err error) {
+func (k *Keyring) key(ctx context.Context, op keyring.Operation, name cacheKey) (key *Key, release func(), err error) {
 	name.partition, name.logicalName = k.partition, k.name
-	return k.cache.get(ctx, name, k.ttl, func(ctx context.Context) (*Key, error) {
+	return k.cache.get(ctx, op, name, k.ttl, func(ctx context.Context) (*Key, error) {
 		return k.load(ctx, name)
 	})
 }
