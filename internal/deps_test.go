@@ -70,6 +70,7 @@ var house = map[string]room{
 	"internal/arn":       {floor: 0},
 	"internal/awsjson":   {floor: 0},
 	"internal/cache":     {floor: 0},
+	"internal/ecdhwrap":  {floor: 0, sideways: []string{"internal/suite"}},
 	"internal/keyrecord": {floor: 0, sideways: []string{"internal/arn"}},
 	"internal/keyspec":   {floor: 0, sideways: []string{"internal/mldsamu"}, external: []string{mldsa, circl, secp}},
 	"internal/kwp":       {floor: 0},
