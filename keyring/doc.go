@@ -1,10 +1,11 @@
 // Package keyring wraps and unwraps the data keys of envelope encryption.
 //
-// A [Keyring] holds or reaches wrapping keys: [RawAES] and [RawRSA] keep them in
-// memory, keyring/awskms asks AWS KMS or the local engine, [Multi] joins several
-// so that each of them can decrypt, [Failover] several so that one which can be
-// reached suffices. A [Manager], made from a keyring with [NewManager], supplies the
-// materials of each message; packages such as envelope take a manager and do the
+// A [Keyring] holds or reaches wrapping keys: [RawAES], [RawRSA], the raw ECDH
+// keyrings ([RawECDHStatic], [RawECDHEphemeral], [RawECDHDiscovery]) and [HPKE] keep
+// them in memory, keyring/awskms asks AWS KMS or the local engine, [Multi] joins
+// several so that each of them can decrypt, [Failover] several so that one which can
+// be reached suffices. A [Manager], made from a keyring with [NewManager], supplies
+// the materials of each message; packages such as envelope take a manager and do the
 // rest:
 //
 //	ring, err := keyring.NewRawAES("fleet", "2026-01", wrappingKey)
@@ -27,7 +28,8 @@
 //
 // The terms and formats are those of the AWS Encryption SDK specification
 // ("framework"), so that data keys wrapped here can be unwrapped by AWS's own
-// libraries and the other way round.
+// libraries and the other way round; [HPKE], the post-quantum keyring, is an extension
+// that only this module reads.
 //
 // The package imports the standard library only. Nothing in it logs, and no
 // error or printed value holds key bytes.
