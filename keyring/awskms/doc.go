@@ -14,13 +14,14 @@
 //	decrypt with any key of known accounts           NewDiscovery, NewMRKDiscovery
 //	the same in several Regions                      NewDiscoveryMulti, NewMRKDiscoveryMulti
 //	encrypt without access to KMS, by a public key   NewRSA
+//	between a KMS key and a key of another party     NewECDH, NewECDHDiscovery
 //
 // Those of multi-Region keys also decrypt what was encrypted under a replica in another
 // Region; the others take each replica for a key of its own.
 //
-// The whole encryption context goes to KMS with every call, but for [RSA]. There it
-// is bound to the data key, and it stands in clear text in the audit log: it must hold
-// no secrets. The region of the client has to be the region of the key.
+// The whole encryption context goes to KMS with every call, but for [RSA] and [ECDH].
+// There it is bound to the data key, and it stands in clear text in the audit log: it
+// must hold no secrets. The region of the client has to be the region of the key.
 //
 // The keyrings are safe for concurrent use if the API is. Each call they make ends
 // when its context does; retries are the API's.
