@@ -148,15 +148,11 @@ var importKeyMaterial = &operation[sdk.ImportKeyMaterialInput, sdk.ImportKeyMate
 		if err != nil {
 			return nil, err
 		}
-		defer clear(token.PrivateKey)
-		material, err := unwrap(token, in.EncryptedKeyMaterial)
+		material, err := r.unwrap(k, token, in.EncryptedKeyMaterial)
 		if err != nil {
 			return nil, err
 		}
 		defer clear(material) // the draft has its own copy of the record
-		if err := checkMaterial(k, material); err != nil {
-			return nil, err
-		}
 		id, err := r.importMaterial(k, in, material)
 		if err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package kms
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -152,6 +153,23 @@ func invalidImportToken() error {
 
 func expiredImportToken() error {
 	return &types.ExpiredImportTokenException{Message: text("The import token is expired.")}
+}
+
+// unwrap decrypts material for k and checks it, once for all attempts at the request: an
+// RSA key takes a while to read and to use. It clears the token's private key.
+func (r *request) unwrap(k *keyrecord.Key, token *keyrecord.ImportToken, wrapped []byte) ([]byte, error) {
+	b, err := ask(r, "imported material", func(context.Context) ([]byte, error) {
+		defer clear(token.PrivateKey)
+		material, err := unwrap(token, wrapped)
+		if err != nil {
+			return nil, err
+		}
+		return material, checkMaterial(k, material)
+	})
+	if !errors.Is(err, errAsked) { // else it is still needed
+		clear(token.PrivateKey)
+	}
+	return slices.Clone(b), err // each attempt wipes its own
 }
 
 // unwrap decrypts key material as it was agreed when the token was made. Whatever does
