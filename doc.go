@@ -8,10 +8,11 @@
 // # Which package for which task
 //
 //	encrypt or decrypt messages and streams    envelope
-//	hold wrapping keys in memory               keyring (RawAES, RawRSA, Multi)
+//	hold wrapping keys in memory               keyring (RawAES, RawRSA, RawECDH…, HPKE, Multi)
 //	share data keys between messages           keyring (Caching)
 //	insist on who a message belongs to         keyring (RequiredContext)
 //	wrap data keys with KMS                    keyring/awskms
+//	wrap many data keys per KMS request        keyring/branchkey
 //	sign, decrypt or agree with KMS keys       kmscrypto
 //	test code that uses KMS                    kms/kmstest
 //	run a KMS inside a program                 local, or kms for every detail
@@ -32,6 +33,7 @@
 //	          kms, kms/kmstest     the local KMS engine
 //	          kmscrypto            KMS keys behind the interfaces of package crypto
 //	floor 1   keyring, …/awskms    keyrings, materials, managers
+//	          keyring/branchkey    the hierarchical keyring and its key stores
 //	          store                transactions in memory, sealing
 //	          identity, audit      who calls; what was recorded
 //	floor 0   policy               AWS policies, decided and explained
@@ -43,7 +45,7 @@
 //
 // Packages policy, envelope, keyring, store, identity and audit need the standard library
 // only, package nitro a CBOR library besides; the AWS SDK is compiled by those that name
-// its types: kms, kmscrypto, keyring/awskms, endpoint and local.
+// its types: kms, kmscrypto, keyring/awskms, keyring/branchkey, endpoint and local.
 //
 // # Compatibility
 //

@@ -2,7 +2,8 @@
 //
 // A [Keyring] holds or reaches wrapping keys: [RawAES], [RawRSA], the raw ECDH
 // keyrings ([RawECDHStatic], [RawECDHEphemeral], [RawECDHDiscovery]) and [HPKE] keep
-// them in memory, keyring/awskms asks AWS KMS or the local engine, [Multi] joins
+// them in memory, keyring/awskms asks AWS KMS or the local engine, keyring/branchkey
+// derives them from branch keys that are kept in a table, [Multi] joins
 // several so that each of them can decrypt, [Failover] several so that one which can
 // be reached suffices. A [Manager], made from a keyring with [NewManager], supplies
 // the materials of each message; packages such as envelope take a manager and do the

@@ -27,7 +27,7 @@ type Keyring interface {
 // EncryptedDataKey is a data key wrapped by one wrapping key, as it stands in a
 // message's header. Each field holds at most 65,535 bytes.
 type EncryptedDataKey struct {
-	Provider   string // which kind of keyring: a namespace, or "aws-kms"
+	Provider   string // which kind of keyring: a namespace, or such as "aws-kms" and "raw-ecdh"
 	Info       []byte // which wrapping key, and how it was used
 	Ciphertext []byte
 }

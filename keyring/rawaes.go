@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/sealring/sealring/internal/ecdhwrap"
 	"github.com/sealring/sealring/internal/suite"
 )
 
@@ -41,7 +42,7 @@ var _ Keyring = (*RawAES)(nil)
 // NewRawAES returns a keyring for a wrapping key of 16, 24 or 32 bytes, which is
 // copied. Namespace and name are stored in each message and have to be the same
 // when it is decrypted; they are UTF-8, may be empty, and a namespace must not
-// start with "aws-kms".
+// start with "aws-kms" or be "raw-ecdh".
 func NewRawAES(namespace, name string, wrappingKey []byte) (*RawAES, error) {
 	if err := checkRawName(namespace, name, 8+suite.IVLen); err != nil {
 		return nil, err
@@ -100,6 +101,8 @@ func checkRawName(namespace, name string, extra int) error {
 	switch {
 	case strings.HasPrefix(namespace, reservedProvider):
 		return fmt.Errorf("keyring: namespace %q: the prefix %q is reserved", namespace, reservedProvider)
+	case namespace == ecdhwrap.ProviderRaw: // ECDH keyrings would refuse the message
+		return fmt.Errorf("keyring: namespace %q is that of raw ECDH keyrings", namespace)
 	case !utf8.ValidString(namespace) || !utf8.ValidString(name):
 		return errors.New("keyring: a namespace or name is not UTF-8")
 	case len(namespace) > math.MaxUint16:

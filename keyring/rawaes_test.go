@@ -39,6 +39,7 @@ func TestNewRawAESRefuses(t *testing.T) {
 	}{
 		{"a reserved namespace", "aws-kms", "key", key},
 		{"a reserved prefix", "aws-kms-hierarchy", "key", key},
+		{"the namespace of ECDH keyrings", "raw-ecdh", "key", key},
 		{"a namespace that is not UTF-8", "\xff", "key", key},
 		{"a name that is not UTF-8", "fleet", "\xff", key},
 		{"a long namespace", strings.Repeat("n", 65536), "key", key},

@@ -55,19 +55,29 @@ func (c caller) encrypt(ctx context.Context, keyID string, m *keyring.Encryption
 }
 
 // wrapped makes an encrypted data key of the fields of op's response to a request
-// for the key keyID, or returns ErrResponse. Only if keyID is an ARN has the
-// response to repeat it.
+// for the key keyID, or returns ErrResponse.
 func wrapped(op, keyID string, used *string, ciphertext []byte) (keyring.EncryptedDataKey, error) {
-	var none keyring.EncryptedDataKey
-	switch {
-	case used == nil || !isKeyARN(*used):
-		return none, fmt.Errorf("%w: %s gave no key ARN", ErrResponse, op)
-	case *used != keyID && isKeyARN(keyID):
-		return none, fmt.Errorf("%w: %s used key %q instead of %q", ErrResponse, op, *used, keyID)
-	case len(ciphertext) == 0:
-		return none, fmt.Errorf("%w: %s gave no ciphertext", ErrResponse, op)
+	keyARN, err := answering(op, keyID, used)
+	if err == nil && len(ciphertext) == 0 {
+		err = fmt.Errorf("%w: %s gave no ciphertext", ErrResponse, op)
 	}
-	return keyring.EncryptedDataKey{Provider: providerID, Info: []byte(*used), Ciphertext: ciphertext}, nil
+	if err != nil {
+		return keyring.EncryptedDataKey{}, err
+	}
+	return keyring.EncryptedDataKey{Provider: providerID, Info: []byte(keyARN), Ciphertext: ciphertext}, nil
+}
+
+// answering returns the ARN in the response of op to a request for the key asked, or
+// ErrResponse if it is another key's or none. Only if asked is an ARN has the response
+// to repeat it.
+func answering(op, asked string, answered *string) (string, error) {
+	switch {
+	case answered == nil || !isKeyARN(*answered):
+		return "", fmt.Errorf("%w: %s gave no key ARN", ErrResponse, op)
+	case isKeyARN(asked) && *answered != asked:
+		return "", fmt.Errorf("%w: %s used key %q instead of %q", ErrResponse, op, *answered, asked)
+	}
+	return *answered, nil
 }
 
 // unwrap is OnDecrypt of every keyring for symmetric keys. Given the key ARN in an

@@ -86,18 +86,6 @@ func (k *ecdhKey) fetch(ctx context.Context) (*ecdh.PublicKey, error) {
 	return nil, fmt.Errorf("%w: the public key of %s key %q is not for ECDH", ErrResponse, out.KeySpec, k.arn)
 }
 
-// answering returns the ARN in the response of op to a request for the key asked, or
-// ErrResponse if it is another key's or none.
-func answering(op, asked string, answered *string) (string, error) {
-	switch {
-	case answered == nil || !isKeyARN(*answered):
-		return "", fmt.Errorf("%w: %s gave no key ARN", ErrResponse, op)
-	case isKeyARN(asked) && *answered != asked:
-		return "", fmt.Errorf("%w: %s used key %q instead of %q", ErrResponse, op, *answered, asked)
-	}
-	return *answered, nil
-}
-
 // prove returns an error unless public is the KMS key's, and resolves the key. Whoever
 // has the private key agrees with a new key on the secret that the new key agrees on
 // with public.
