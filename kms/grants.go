@@ -51,6 +51,7 @@ var createGrant = &operation[sdk.CreateGrantInput, sdk.CreateGrantOutput]{
 		if k.Grants >= r.service.quotas.Grants {
 			return nil, limitExceeded("%s has %d grants, the most that a key can have", k.ARN(), k.Grants)
 		}
+		g.ID, g.Secret = hex.EncodeToString(randomBytes(32)), randomBytes(32)
 		if err := r.writeGrant(k, g); err != nil {
 			return nil, err
 		}
@@ -158,13 +159,15 @@ func suitsKey(g *policy.Grant, k *keyrecord.Key) error {
 	return nil
 }
 
-// newGrant returns the grant that a request asks for.
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	rand.Read(b)
+	return b
+}
+
+// newGrant returns the grant that a request asks for, without its id and secret.
 func (r *request) newGrant(k *keyrecord.Key, in *sdk.CreateGrantInput) *keyrecord.Grant {
-	id, secret := make([]byte, 32), make([]byte, 32)
-	rand.Read(id)
-	rand.Read(secret)
 	g := &keyrecord.Grant{
-		ID:      hex.EncodeToString(id),
 		Account: k.Account,
 		Region:  k.Region,
 		KeyID:   k.ID,
@@ -176,7 +179,6 @@ func (r *request) newGrant(k *keyrecord.Key, in *sdk.CreateGrantInput) *keyrecor
 		GranteeService:  aws.ToString(in.GranteeServicePrincipal),
 		Retiring:        aws.ToString(in.RetiringPrincipal),
 		RetiringService: aws.ToString(in.RetiringServicePrincipal),
-		Secret:          secret,
 	}
 	if g.Created.Before(k.Created) { // the clock went back: see liveGrant
 		g.Created = k.Created
@@ -264,12 +266,12 @@ var retireGrant = &operation[sdk.RetireGrantInput, sdk.RetireGrantOutput]{
 		return r.only(t), err
 	},
 	dryRun: func(in *sdk.RetireGrantInput) *bool { return in.DryRun },
-	run: func(r *request, in *sdk.RetireGrantInput, _ []target) (*sdk.RetireGrantOutput, error) {
-		k, g, err := r.grantToRetire(in)
+	run: func(r *request, _ *sdk.RetireGrantInput, on []target) (*sdk.RetireGrantOutput, error) {
+		g, err := r.existingGrant(on[0].key, on[0].grant.ID)
 		if err != nil {
 			return nil, err
 		}
-		return &sdk.RetireGrantOutput{}, r.deleteGrant(k, g)
+		return &sdk.RetireGrantOutput{}, r.deleteGrant(on[0].key, g)
 	},
 }
 
