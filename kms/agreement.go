@@ -15,8 +15,9 @@ import (
 const maxPeerKey = 8192
 
 var deriveSharedSecret = &operation[sdk.DeriveSharedSecretInput, sdk.DeriveSharedSecretOutput]{
-	name:     "DeriveSharedSecret",
-	readOnly: true,
+	name:       "DeriveSharedSecret",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.DeriveSharedSecretInput) {
 		c.keyID("keyId", in.KeyId)
 		required(c, "keyAgreementAlgorithm", in.KeyAgreementAlgorithm, in.KeyAgreementAlgorithm.Values())

@@ -132,8 +132,9 @@ const (
 )
 
 var listAliases = &operation[sdk.ListAliasesInput, sdk.ListAliasesOutput]{
-	name:     "ListAliases",
-	readOnly: true,
+	name:       "ListAliases",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.ListAliasesInput) {
 		if in.KeyId != nil {
 			c.keyID("keyId", in.KeyId)

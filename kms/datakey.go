@@ -13,8 +13,9 @@ import (
 // not stored, encrypted under a symmetric key.
 
 var generateDataKey = &operation[sdk.GenerateDataKeyInput, sdk.GenerateDataKeyOutput]{
-	name:     "GenerateDataKey",
-	readOnly: true,
+	name:       "GenerateDataKey",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.GenerateDataKeyInput) {
 		c.dataKey(in.KeyId, in.NumberOfBytes, in.KeySpec, in.EncryptionContext, in.GrantTokens)
 	},
@@ -47,8 +48,9 @@ var generateDataKey = &operation[sdk.GenerateDataKeyInput, sdk.GenerateDataKeyOu
 }
 
 var generateDataKeyWithoutPlaintext = &operation[sdk.GenerateDataKeyWithoutPlaintextInput, sdk.GenerateDataKeyWithoutPlaintextOutput]{
-	name:     "GenerateDataKeyWithoutPlaintext",
-	readOnly: true,
+	name:       "GenerateDataKeyWithoutPlaintext",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.GenerateDataKeyWithoutPlaintextInput) {
 		c.dataKey(in.KeyId, in.NumberOfBytes, in.KeySpec, in.EncryptionContext, in.GrantTokens)
 	},

@@ -16,8 +16,9 @@ import (
 // is not stored, its private key encrypted under a symmetric key.
 
 var generateDataKeyPair = &operation[sdk.GenerateDataKeyPairInput, sdk.GenerateDataKeyPairOutput]{
-	name:     "GenerateDataKeyPair",
-	readOnly: true,
+	name:       "GenerateDataKeyPair",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.GenerateDataKeyPairInput) {
 		c.dataKeyPair(in.KeyId, in.KeyPairSpec, in.EncryptionContext, in.GrantTokens)
 	},
@@ -52,8 +53,9 @@ var generateDataKeyPair = &operation[sdk.GenerateDataKeyPairInput, sdk.GenerateD
 }
 
 var generateDataKeyPairWithoutPlaintext = &operation[sdk.GenerateDataKeyPairWithoutPlaintextInput, sdk.GenerateDataKeyPairWithoutPlaintextOutput]{
-	name:     "GenerateDataKeyPairWithoutPlaintext",
-	readOnly: true,
+	name:       "GenerateDataKeyPairWithoutPlaintext",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.GenerateDataKeyPairWithoutPlaintextInput) {
 		c.dataKeyPair(in.KeyId, in.KeyPairSpec, in.EncryptionContext, in.GrantTokens)
 	},

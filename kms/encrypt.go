@@ -16,8 +16,9 @@ import (
 const symmetricDefault = types.EncryptionAlgorithmSpecSymmetricDefault
 
 var encrypt = &operation[sdk.EncryptInput, sdk.EncryptOutput]{
-	name:     "Encrypt",
-	readOnly: true,
+	name:       "Encrypt",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.EncryptInput) {
 		c.keyID("keyId", in.KeyId)
 		c.blob("plaintext", in.Plaintext, 1, maxPlaintext)
@@ -47,8 +48,9 @@ var encrypt = &operation[sdk.EncryptInput, sdk.EncryptOutput]{
 }
 
 var decrypt = &operation[sdk.DecryptInput, sdk.DecryptOutput]{
-	name:     "Decrypt",
-	readOnly: true,
+	name:       "Decrypt",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.DecryptInput) {
 		c.source("ciphertextBlob", in.CiphertextBlob, in.DryRunModifiers, in.DryRun)
 		if in.KeyId != nil {

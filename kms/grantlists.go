@@ -22,8 +22,9 @@ const (
 )
 
 var listGrants = &operation[sdk.ListGrantsInput, sdk.ListGrantsOutput]{
-	name:     "ListGrants",
-	readOnly: true,
+	name:       "ListGrants",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.ListGrantsInput) {
 		c.keyID("keyId", in.KeyId)
 		c.page(in.Limit, in.Marker)
@@ -93,8 +94,9 @@ func (r *request) checkGrantID(k *keyrecord.Key, id string) error {
 }
 
 var listRetirableGrants = &operation[sdk.ListRetirableGrantsInput, sdk.ListRetirableGrantsOutput]{
-	name:     "ListRetirableGrants",
-	readOnly: true,
+	name:       "ListRetirableGrants",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.ListRetirableGrantsInput) {
 		c.page(in.Limit, in.Marker)
 		c.principal("retiringPrincipal", in.RetiringPrincipal)

@@ -144,14 +144,14 @@ func aliasNotFound(region, account, name string) error {
 }
 
 // readKey returns the record of a key, nil if there is none or it is gone. A request
-// that only reads gets a record that it shares with others.
+// that changes no key gets one that it shares with others.
 func (r *request) readKey(account, region, id string) (*keyrecord.Key, error) {
 	k, err := r.service.keys.read(&r.draft, keyPlace{account, region, id})
 	if err != nil || k == nil || k.Gone(r.now) {
 		return nil, err
 	}
 	r.noteDue(k)
-	if !r.op.isReadOnly() {
+	if !r.op.readsSharedKeys() {
 		k = k.Clone()
 	}
 	return k, nil

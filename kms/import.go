@@ -17,8 +17,9 @@ import (
 // The operations of imported key material. Tokens and wrapping are in importtoken.go.
 
 var getParametersForImport = &operation[sdk.GetParametersForImportInput, sdk.GetParametersForImportOutput]{
-	name:     "GetParametersForImport",
-	readOnly: true, // of the key
+	name:       "GetParametersForImport",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.GetParametersForImportInput) {
 		c.keyID("keyId", in.KeyId)
 		if c.present("wrappingAlgorithm", in.WrappingAlgorithm != "") {

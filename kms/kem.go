@@ -11,8 +11,9 @@ import (
 )
 
 var encapsulate = &operation[sdk.EncapsulateInput, sdk.EncapsulateOutput]{
-	name:     "Encapsulate",
-	readOnly: true,
+	name:       "Encapsulate",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.EncapsulateInput) {
 		c.keyID("keyId", in.KeyId)
 		required(c, "encapsulationAlgorithm", in.EncapsulationAlgorithm, in.EncapsulationAlgorithm.Values())
@@ -44,8 +45,9 @@ var encapsulate = &operation[sdk.EncapsulateInput, sdk.EncapsulateOutput]{
 }
 
 var decapsulate = &operation[sdk.DecapsulateInput, sdk.DecapsulateOutput]{
-	name:     "Decapsulate",
-	readOnly: true,
+	name:       "Decapsulate",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.DecapsulateInput) {
 		c.keyID("keyId", in.KeyId)
 		required(c, "encapsulationAlgorithm", in.EncapsulationAlgorithm, in.EncapsulationAlgorithm.Values())

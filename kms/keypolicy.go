@@ -135,8 +135,9 @@ func (r *request) checkPolicy(k *keyrecord.Key, document string, bypass bool) er
 }
 
 var getKeyPolicy = &operation[sdk.GetKeyPolicyInput, sdk.GetKeyPolicyOutput]{
-	name:     "GetKeyPolicy",
-	readOnly: true,
+	name:       "GetKeyPolicy",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.GetKeyPolicyInput) {
 		c.keyID("keyId", in.KeyId)
 		if in.PolicyName != nil {
@@ -185,8 +186,9 @@ func setBypass(c *policy.Context, bypass bool) {
 }
 
 var listKeyPolicies = &operation[sdk.ListKeyPoliciesInput, sdk.ListKeyPoliciesOutput]{
-	name:     "ListKeyPolicies",
-	readOnly: true,
+	name:       "ListKeyPolicies",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.ListKeyPoliciesInput) {
 		c.keyID("keyId", in.KeyId)
 		c.page(in.Limit, in.Marker)

@@ -256,8 +256,9 @@ func setAlgorithms(m *types.KeyMetadata, k *keyrecord.Key) {
 }
 
 var describeKey = &operation[sdk.DescribeKeyInput, sdk.DescribeKeyOutput]{
-	name:     "DescribeKey",
-	readOnly: true,
+	name:       "DescribeKey",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.DescribeKeyInput) {
 		c.keyID("keyId", in.KeyId)
 		c.grantTokens(in.GrantTokens)
@@ -296,9 +297,10 @@ const (
 )
 
 var listKeys = &operation[sdk.ListKeysInput, sdk.ListKeysOutput]{
-	name:     "ListKeys",
-	readOnly: true,
-	validate: func(c *constraints, in *sdk.ListKeysInput) { c.page(in.Limit, in.Marker) },
+	name:       "ListKeys",
+	readOnly:   true,
+	sharesKeys: true,
+	validate:   func(c *constraints, in *sdk.ListKeysInput) { c.page(in.Limit, in.Marker) },
 	run: func(r *request, in *sdk.ListKeysInput, _ []target) (*sdk.ListKeysOutput, error) {
 		p, err := openPage("ListKeys", in.Limit, in.Marker, defaultKeysPage, maxKeysPage)
 		if err != nil {

@@ -14,8 +14,9 @@ import (
 const maxKeyStoresPage = 1000
 
 var describeCustomKeyStores = &operation[sdk.DescribeCustomKeyStoresInput, sdk.DescribeCustomKeyStoresOutput]{
-	name:     "DescribeCustomKeyStores",
-	readOnly: true,
+	name:       "DescribeCustomKeyStores",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.DescribeCustomKeyStoresInput) {
 		if in.CustomKeyStoreId != nil {
 			c.keyStoreID(in.CustomKeyStoreId)

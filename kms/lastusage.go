@@ -16,9 +16,10 @@ import (
 // GetKeyLastUsage. Uses are counted from a key's creation on, each copy of a multi-Region
 // key for itself.
 var getKeyLastUsage = &operation[sdk.GetKeyLastUsageInput, sdk.GetKeyLastUsageOutput]{
-	name:     "GetKeyLastUsage",
-	readOnly: true,
-	validate: func(c *constraints, in *sdk.GetKeyLastUsageInput) { c.keyID("keyId", in.KeyId) },
+	name:       "GetKeyLastUsage",
+	readOnly:   true,
+	sharesKeys: true,
+	validate:   func(c *constraints, in *sdk.GetKeyLastUsageInput) { c.keyID("keyId", in.KeyId) },
 	targets: func(r *request, in *sdk.GetKeyLastUsageInput) ([]target, error) {
 		return r.oneKey(in.KeyId, keyIDOrARN)
 	},

@@ -9,8 +9,9 @@ import (
 )
 
 var generateMac = &operation[sdk.GenerateMacInput, sdk.GenerateMacOutput]{
-	name:     "GenerateMac",
-	readOnly: true,
+	name:       "GenerateMac",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.GenerateMacInput) {
 		c.authentication(in.KeyId, in.Message, in.MacAlgorithm)
 		c.grantTokens(in.GrantTokens)
@@ -39,8 +40,9 @@ var generateMac = &operation[sdk.GenerateMacInput, sdk.GenerateMacOutput]{
 }
 
 var verifyMac = &operation[sdk.VerifyMacInput, sdk.VerifyMacOutput]{
-	name:     "VerifyMac",
-	readOnly: true,
+	name:       "VerifyMac",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.VerifyMacInput) {
 		c.authentication(in.KeyId, in.Message, in.MacAlgorithm)
 		c.blob("mac", in.Mac, 1, maxSignature)

@@ -12,6 +12,7 @@ import (
 type anyOperation interface {
 	operationName() string
 	isReadOnly() bool
+	readsSharedKeys() bool
 	emptyBody() bool
 	newInput() any
 	decide(r *request, in any) (any, error)
@@ -19,6 +20,7 @@ type anyOperation interface {
 
 func (o *operation[I, O]) operationName() string { return o.name }
 func (o *operation[I, O]) isReadOnly() bool      { return o.readOnly }
+func (o *operation[I, O]) readsSharedKeys() bool { return o.sharesKeys }
 func (o *operation[I, O]) emptyBody() bool       { return o.noBody }
 func (o *operation[I, O]) newInput() any         { return new(I) }
 

@@ -30,9 +30,10 @@ import (
 // Everything up to run is decided on one snapshot of the store, with run's writes
 // kept in a draft. The audit record is written next, and only then the draft.
 type operation[I, O any] struct {
-	name     string
-	readOnly bool // as CloudTrail says of it
-	noBody   bool // a success answers with an empty body instead of an object
+	name       string
+	readOnly   bool // as CloudTrail says of it
+	sharesKeys bool // it changes no key: those it reads may be shared with other requests
+	noBody     bool // a success answers with an empty body instead of an object
 
 	// validate holds the request's members to their constraints.
 	validate func(*constraints, *I)

@@ -11,8 +11,9 @@ import (
 )
 
 var getPublicKey = &operation[sdk.GetPublicKeyInput, sdk.GetPublicKeyOutput]{
-	name:     "GetPublicKey",
-	readOnly: true,
+	name:       "GetPublicKey",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.GetPublicKeyInput) {
 		c.keyID("keyId", in.KeyId)
 		c.grantTokens(in.GrantTokens)

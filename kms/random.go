@@ -8,8 +8,9 @@ import (
 )
 
 var generateRandom = &operation[sdk.GenerateRandomInput, sdk.GenerateRandomOutput]{
-	name:     "GenerateRandom",
-	readOnly: true,
+	name:       "GenerateRandom",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.GenerateRandomInput) {
 		c.number("numberOfBytes", in.NumberOfBytes, 1, 1024)
 		c.reject(in.NumberOfBytes == nil, validation("NumberOfBytes is required."))

@@ -8,8 +8,9 @@ import (
 // ReEncrypt is Decrypt under the source key and Encrypt under the destination key,
 // each by its own rules and permission. The plaintext never leaves the engine.
 var reEncrypt = &operation[sdk.ReEncryptInput, sdk.ReEncryptOutput]{
-	name:     "ReEncrypt",
-	readOnly: true,
+	name:       "ReEncrypt",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.ReEncryptInput) {
 		c.source("ciphertextBlob", in.CiphertextBlob, in.DryRunModifiers, in.DryRun)
 		c.keyID("destinationKeyId", in.DestinationKeyId)

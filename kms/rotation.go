@@ -103,9 +103,10 @@ func wrongOrigin(k *keyrecord.Key) error {
 }
 
 var getKeyRotationStatus = &operation[sdk.GetKeyRotationStatusInput, sdk.GetKeyRotationStatusOutput]{
-	name:     "GetKeyRotationStatus",
-	readOnly: true,
-	validate: func(c *constraints, in *sdk.GetKeyRotationStatusInput) { c.keyID("keyId", in.KeyId) },
+	name:       "GetKeyRotationStatus",
+	readOnly:   true,
+	sharesKeys: true,
+	validate:   func(c *constraints, in *sdk.GetKeyRotationStatusInput) { c.keyID("keyId", in.KeyId) },
 	targets: func(r *request, in *sdk.GetKeyRotationStatusInput) ([]target, error) {
 		return r.oneKey(in.KeyId, keyIDOrARN)
 	},
@@ -212,8 +213,9 @@ const (
 )
 
 var listKeyRotations = &operation[sdk.ListKeyRotationsInput, sdk.ListKeyRotationsOutput]{
-	name:     "ListKeyRotations",
-	readOnly: true,
+	name:       "ListKeyRotations",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.ListKeyRotationsInput) {
 		c.keyID("keyId", in.KeyId)
 		oneOf(c, "includeKeyMaterial", in.IncludeKeyMaterial, in.IncludeKeyMaterial.Values())

@@ -85,6 +85,7 @@ type rotation struct{}
 
 func (rotation) operationName() string { return "RotateKey" }
 func (rotation) isReadOnly() bool      { return false }
+func (rotation) readsSharedKeys() bool { return false }
 func (rotation) emptyBody() bool       { return true }
 func (rotation) newInput() any         { return new(keyrecord.Key) }
 

@@ -14,8 +14,9 @@ import (
 )
 
 var sign = &operation[sdk.SignInput, sdk.SignOutput]{
-	name:     "Sign",
-	readOnly: true,
+	name:       "Sign",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.SignInput) {
 		c.signing(in.KeyId, in.Message, in.MessageType, in.SigningAlgorithm)
 		c.grantTokens(in.GrantTokens)
@@ -46,8 +47,9 @@ var sign = &operation[sdk.SignInput, sdk.SignOutput]{
 }
 
 var verify = &operation[sdk.VerifyInput, sdk.VerifyOutput]{
-	name:     "Verify",
-	readOnly: true,
+	name:       "Verify",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.VerifyInput) {
 		c.signing(in.KeyId, in.Message, in.MessageType, in.SigningAlgorithm)
 		c.blob("signature", in.Signature, 1, maxSignature)

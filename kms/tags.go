@@ -62,8 +62,9 @@ var untagResource = &operation[sdk.UntagResourceInput, sdk.UntagResourceOutput]{
 const tagsPage = 50
 
 var listResourceTags = &operation[sdk.ListResourceTagsInput, sdk.ListResourceTagsOutput]{
-	name:     "ListResourceTags",
-	readOnly: true,
+	name:       "ListResourceTags",
+	readOnly:   true,
+	sharesKeys: true,
 	validate: func(c *constraints, in *sdk.ListResourceTagsInput) {
 		c.keyID("keyId", in.KeyId)
 		c.page(in.Limit, in.Marker)
