@@ -57,6 +57,12 @@ type DecryptOptions struct {
 	// MaxUnframedLength is how long an unframed body may be, in bytes. The default
 	// is 64 MiB. It has a single tag, so a [Reader] has to hold all of it.
 	MaxUnframedLength int64
+
+	// Parallelism is how many goroutines open a message, the caller's included:
+	// zero means GOMAXPROCS; 1, or a negative number, means none but the caller's.
+	// Only calls that find 512 KiB of frames and more use several, and only while
+	// they run: none outlives the call that started it.
+	Parallelism int
 }
 
 // Decrypt returns the plaintext of a message and its header, both of which the
@@ -69,23 +75,43 @@ type DecryptOptions struct {
 // [keyring.ErrCommitmentPolicy], [keyring.ErrEncryptionContext] and
 // [keyring.ErrNoMatch], and whatever else the manager returns.
 func Decrypt(ctx context.Context, m keyring.Manager, message []byte, o *DecryptOptions) (plaintext []byte, h *Header, err error) {
-	in := newInput(message)
-	op, err := newOpener(ctx, in, m, o)
+	plaintext, h, err = AppendDecrypt(ctx, nil, m, message, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	plaintext = make([]byte, 0, plaintextBound(len(in.buffered()), op.frames.length))
+	return plaintext, h, nil
+}
+
+// AppendDecrypt appends to dst what [Decrypt] returns, and returns the result. If
+// dst has the capacity for the length of the message, nothing is allocated for the
+// plaintext. After an error it returns dst as it was, and whatever it has written
+// behind its length has been wiped.
+//
+// The capacity of dst and the message must not overlap; it panics if they do.
+func AppendDecrypt(ctx context.Context, dst []byte, m keyring.Manager, message []byte, o *DecryptOptions) ([]byte, *Header, error) {
+	checkOverlap(dst, message)
+	in := newInput(message)
+	op, err := newOpener(ctx, in, m, o)
+	if err != nil {
+		return dst, nil, err
+	}
+	room := plaintextBound(len(in.buffered()), op.frames.length)
+	out := extend(dst, room)
+	end := len(out) + room
 	for {
-		p, err := op.next(ctx, batchLen)
+		if room = end - len(out); !op.parallel(room) {
+			room = min(room, batchLen)
+		}
+		p, err := op.next(ctx, room)
 		if err == nil {
-			plaintext, err = op.open(plaintext, p)
+			out, err = op.open(ctx, out, p)
 		}
 		switch {
 		case err == io.EOF:
-			return plaintext, op.header, nil
+			return out, op.header, nil
 		case err != nil:
-			clear(plaintext)
-			return nil, nil, err
+			clear(out[len(dst):])
+			return dst, nil, err
 		}
 	}
 }
@@ -100,6 +126,8 @@ type opener struct {
 	seq    uint32 // of the next frame
 	offset int64  // in the message, for errors
 	ended  bool   // the body and the footer have been read
+
+	workers int // goroutines, the caller's included
 
 	digest hash.Hash // of all that was read; nil if the suite is unsigned
 	key    *ecdsa.PublicKey
@@ -138,7 +166,7 @@ func newOpener(ctx context.Context, in *input, m keyring.Manager, o *DecryptOpti
 		return nil, err
 	}
 	op := newWalker(in, h, limits)
-	op.frames.aead = aead
+	op.frames.aead, op.workers = aead, goroutines(o.Parallelism)
 	op.key = materials.VerificationKey()
 	return op, nil
 }
@@ -217,9 +245,9 @@ type piece struct {
 	plain int    // length of the plaintext
 }
 
-// next waits for the next piece, which is one frame and as many more as are here
-// already and have at most room bytes of plaintext together. After the last it
-// returns io.EOF, if the message ends there.
+// next waits for the next piece, which is one frame and as many more as may be
+// here already and have at most room bytes of plaintext together. After the last
+// it returns io.EOF, if the message ends there.
 func (o *opener) next(ctx context.Context, room int) (piece, error) {
 	if err := ctx.Err(); err != nil {
 		return piece{}, fmt.Errorf("envelope: %w", err)
@@ -246,19 +274,14 @@ func (o *opener) next(ctx context.Context, room int) (piece, error) {
 	return piece{}, ErrAuth
 }
 
-// nextRun finds up to most regular frames with consecutive numbers.
+// nextRun finds up to most regular frames. What they are numbered, and whether
+// one of them is the final frame, is left to who opens them.
 func (o *opener) nextRun(most int) (piece, error) {
 	size := o.frames.length + frameOverhead
 	if _, err := o.in.peek(size); err != nil {
 		return piece{}, err
 	}
-	here := o.in.buffered()
-	n := 1
-	for most = min(most, len(here)/size); n < most; n++ {
-		if seq := binary.BigEndian.Uint32(here[n*size:]); seq == finalMarker || seq != o.seq+uint32(n) {
-			break
-		}
-	}
+	n := min(most, len(o.in.buffered())/size)
 	return piece{regularContent, n * size, n * o.frames.length}, nil
 }
 
@@ -298,14 +321,9 @@ func (o *opener) nextUnframed() (piece, error) {
 // later frame of a run is not authentic, the earlier ones are returned without
 // an error and the next call fails. The end of a signed message is not decrypted
 // before the signature has verified.
-func (o *opener) open(dst []byte, p piece) ([]byte, error) {
+func (o *opener) open(ctx context.Context, dst []byte, p piece) ([]byte, error) {
 	if p.kind == regularContent {
-		out, n := o.frames.openRun(dst, &o.aad, o.seq, o.in.buffered()[:p.size])
-		if n == 0 {
-			return dst, ErrAuth
-		}
-		o.advance(n*(o.frames.length+frameOverhead), n)
-		return out, nil
+		return o.openRun(ctx, dst, p)
 	}
 	footer, err := o.verifyFooter(p.size)
 	if err != nil {
@@ -320,11 +338,90 @@ func (o *opener) open(dst []byte, p piece) ([]byte, error) {
 	return out, nil
 }
 
-// advance moves past size bytes that hold n frames.
-func (o *opener) advance(size, n int) {
-	if o.digest != nil {
-		o.digest.Write(o.in.buffered()[:size])
+// openRun is open for regular frames.
+func (o *opener) openRun(ctx context.Context, dst []byte, p piece) ([]byte, error) {
+	run, n := o.in.buffered()[:p.size], 0
+	if o.parallel(p.plain) {
+		start, err := len(dst), error(nil)
+		if n, err = o.openParallel(ctx, dst[start:start+p.plain], run); err != nil {
+			return dst, err
+		}
+		dst = dst[:start+n*o.frames.length]
+	} else {
+		dst, n = o.frames.openRun(dst, &o.aad, o.seq, run)
+		if o.digest != nil {
+			o.digest.Write(run[:n*(o.frames.length+frameOverhead)])
+		}
 	}
+	if n == 0 {
+		return dst, ErrAuth
+	}
+	o.advance(n)
+	return dst, nil
+}
+
+// ahead returns how many bytes of a stream are read and opened ahead, if they are
+// here.
+func (o *opener) ahead() int {
+	if o.workers == 1 {
+		return batchLen
+	}
+	return o.workers * streamLen
+}
+
+// parallel reports whether several goroutines pay for n bytes of plaintext.
+func (o *opener) parallel(n int) bool {
+	return o.workers > 1 && n >= parallelFrom && n > o.frames.length
+}
+
+// openParallel opens the regular frames of run into dst on several goroutines,
+// batch by batch, while this one hashes. It returns how many there are up to the
+// first that is not authentic or not the next; of what is behind that it leaves
+// nothing in dst.
+func (o *opener) openParallel(ctx context.Context, dst, run []byte) (int, error) {
+	frame, size, each := o.frames.length, o.frames.length+frameOverhead, batchFrames(o.frames.length)
+	jobs := (len(run)/size + each - 1) / each
+	opened := make([]int, jobs)
+	total := 0
+	l := line{
+		jobs:    jobs,
+		window:  jobs,
+		workers: o.workers,
+		work: func(job int) {
+			a, out, in := newAAD(o.header.MessageID), dst[job*each*frame:], run[job*each*size:]
+			_, opened[job] = o.frames.openRun(out[:0], &a, o.seq+uint32(job*each), in[:min(each*size, len(in))])
+		},
+		follow: func(job int) error {
+			n := opened[job]
+			if o.digest != nil {
+				o.digest.Write(run[job*each*size:][:n*size])
+			}
+			total += n
+			if n < min(each, len(run)/size-job*each) {
+				return errStop
+			}
+			return nil
+		},
+	}
+	followed, err := l.run(ctx)
+	switch err {
+	case nil:
+		return total, nil
+	case errStop: // the job that was not followed to its end is the last of use
+		followed++
+		err = nil
+	default:
+		total, followed = 0, 0
+	}
+	for job := followed; job < jobs; job++ {
+		clear(dst[job*each*frame:][:opened[job]*frame])
+	}
+	return total, err
+}
+
+// advance moves past n regular frames.
+func (o *opener) advance(n int) {
+	size := n * (o.frames.length + frameOverhead)
 	o.in.skip(size)
 	o.offset += int64(size)
 	o.seq += uint32(n)

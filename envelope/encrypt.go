@@ -50,6 +50,12 @@ type EncryptOptions struct {
 	// MaxEncryptedDataKeys is how many encrypted data keys the message may hold:
 	// zero means 100, a negative number what the format can hold, 65,535.
 	MaxEncryptedDataKeys int
+
+	// Parallelism is how many goroutines seal a message, the caller's included:
+	// zero means GOMAXPROCS; 1, or a negative number, means none but the caller's.
+	// Only calls with 512 KiB of plaintext and more use several, and only while
+	// they run: none outlives the call that started it.
+	Parallelism int
 }
 
 // Encrypt returns a new message with the given plaintext, which it does not
@@ -61,35 +67,68 @@ type EncryptOptions struct {
 // forbids the suite, and [keyring.ErrMaterials] if the manager returns materials
 // of another suite than was asked for, or incomplete ones.
 func Encrypt(ctx context.Context, m keyring.Manager, plaintext []byte, o *EncryptOptions) ([]byte, error) {
+	message, err := AppendEncrypt(ctx, nil, m, plaintext, o)
+	if err != nil {
+		return nil, err
+	}
+	return message, nil
+}
+
+// AppendEncrypt appends to dst what [Encrypt] returns, and returns the result. If
+// dst has the capacity, nothing is allocated for the message: the first touch of
+// fresh memory costs about as much as the encryption. After an error it returns
+// dst as it was; what is behind its length may have been overwritten.
+//
+// The capacity of dst and the plaintext must not overlap; it panics if they do.
+func AppendEncrypt(ctx context.Context, dst []byte, m keyring.Manager, plaintext []byte, o *EncryptOptions) ([]byte, error) {
+	checkOverlap(dst, plaintext)
 	var options EncryptOptions
 	if o != nil {
 		options = *o
 	}
 	length := int64(len(plaintext))
 	if cmp.Or(options.PlaintextLength, length) != length {
-		return nil, fmt.Errorf("%w: %d bytes, declared were %d", ErrLength, length, options.PlaintextLength)
+		return dst, fmt.Errorf("%w: %d bytes, declared were %d", ErrLength, length, options.PlaintextLength)
 	}
 	options.PlaintextLength = length
 	s, err := newSealer(ctx, m, &options)
 	if err != nil {
-		return nil, err
+		return dst, err
 	}
 	size, err := s.encryptedSize(length)
 	if err != nil {
-		return nil, err
+		return dst, err
 	}
-	message := append(make([]byte, 0, size), s.header.raw...)
-	for len(plaintext) > s.frames.length {
+	out, err := s.appendMessage(ctx, append(extend(dst, int(size)), s.header.raw...), plaintext)
+	if err != nil {
+		return dst, err
+	}
+	return out, nil
+}
+
+// appendMessage appends body and footer to dst, which has the room.
+func (s *sealer) appendMessage(ctx context.Context, dst, plaintext []byte) (_ []byte, err error) {
+	frame := s.frames.length
+	if whole := (len(plaintext) - 1) / frame * frame; s.parallel(whole) {
+		start := len(dst)
+		dst = dst[:start+whole/frame*(frame+frameOverhead)]
+		batches := whole/frame/batchFrames(frame) + 1
+		if _, err := s.sealParallel(ctx, dst[start:], batches, plaintext[:whole], nil); err != nil {
+			return nil, err
+		}
+		plaintext = plaintext[whole:]
+	}
+	for len(plaintext) > frame {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("envelope: %w", err)
 		}
-		n := min((len(plaintext)-1)/s.frames.length, batchFrames(s.frames.length)) * s.frames.length
-		if message, err = s.appendRun(message, plaintext[:n]); err != nil {
+		n := min((len(plaintext)-1)/frame, batchFrames(frame)) * frame
+		if dst, err = s.appendRun(dst, plaintext[:n]); err != nil {
 			return nil, err
 		}
 		plaintext = plaintext[n:]
 	}
-	return s.appendEnd(message, plaintext)
+	return s.appendEnd(dst, plaintext)
 }
 
 // sealer makes the body and footer of one message.
@@ -99,6 +138,8 @@ type sealer struct {
 	frames frames
 	aad    aad
 	seq    uint32 // of the next frame
+
+	workers int // goroutines, the caller's included
 
 	digest hash.Hash // of all that was written; nil if the suite is unsigned
 	key    *ecdsa.PrivateKey
@@ -141,7 +182,7 @@ func newSealer(ctx context.Context, m keyring.Manager, o *EncryptOptions) (*seal
 		return nil, fmt.Errorf("envelope: %w", err)
 	}
 	s := &sealer{suite: known, header: h, aad: newAAD(h.MessageID), seq: firstFrame, key: materials.SigningKey()}
-	s.frames.length = frameLength
+	s.frames.length, s.workers = frameLength, goroutines(o.Parallelism)
 	if s.frames.aead, h.commitment, err = derive(known, materials.DataKey(), h.MessageID); err != nil {
 		return nil, fmt.Errorf("envelope: %w", err)
 	}
@@ -191,11 +232,20 @@ func (s *sealer) encryptedSize(n int64) (int64, error) {
 	return EncryptedSize(s.header.Length(), s.header.Suite, s.frames.length, n)
 }
 
+// number returns ErrLimit if n more regular frames leave no number for the final
+// one.
+func (s *sealer) number(n int) error {
+	if uint64(s.seq)+uint64(n) > math.MaxUint32 {
+		return fmt.Errorf("%w: more than %d frames", ErrLimit, uint32(math.MaxUint32))
+	}
+	return nil
+}
+
 // appendRun appends regular frames. The plaintext is a whole number of frames.
 func (s *sealer) appendRun(dst, plaintext []byte) ([]byte, error) {
 	n := len(plaintext) / s.frames.length
-	if uint64(s.seq)+uint64(n) > math.MaxUint32 { // the final frame needs a number too
-		return dst, fmt.Errorf("%w: more than %d frames", ErrLimit, uint32(math.MaxUint32))
+	if err := s.number(n); err != nil {
+		return dst, err
 	}
 	start := len(dst)
 	dst = s.frames.sealRun(dst, &s.aad, s.seq, plaintext)
@@ -204,6 +254,50 @@ func (s *sealer) appendRun(dst, plaintext []byte) ([]byte, error) {
 		s.digest.Write(dst[start:])
 	}
 	return dst, nil
+}
+
+// parallel reports whether several goroutines pay for n bytes of regular frames.
+func (s *sealer) parallel(n int) bool {
+	return s.workers > 1 && n >= parallelFrom && n > s.frames.length
+}
+
+// sealParallel seals regular frames on several goroutines, batch by batch, while
+// this one hashes and, if emit is not nil, hands them to emit, in order. The
+// plaintext is a whole number of frames. out has room for that many batches; they
+// are sealed into it round and round. It returns how many bytes of the plaintext
+// have been sealed.
+func (s *sealer) sealParallel(ctx context.Context, out []byte, batches int, plaintext []byte, emit func([]byte) error) (int, error) {
+	frame, each := s.frames.length, batchFrames(s.frames.length)
+	if err := s.number(len(plaintext) / frame); err != nil {
+		return 0, err
+	}
+	slot := func(job int) []byte {
+		n := min(each, len(plaintext)/frame-job*each)
+		at := job % batches * each * (frame + frameOverhead)
+		return out[at : at+n*(frame+frameOverhead)]
+	}
+	first := s.seq
+	l := line{
+		jobs:    (len(plaintext)/frame + each - 1) / each,
+		window:  batches,
+		workers: s.workers,
+		work: func(job int) {
+			a, part := newAAD(s.header.MessageID), plaintext[job*each*frame:]
+			s.frames.sealRun(slot(job)[:0], &a, first+uint32(job*each), part[:min(each*frame, len(part))])
+		},
+		follow: func(job int) error {
+			s.seq += uint32(len(slot(job)) / (frame + frameOverhead))
+			if s.digest != nil {
+				s.digest.Write(slot(job))
+			}
+			if emit == nil {
+				return nil
+			}
+			return emit(slot(job))
+		},
+	}
+	done, err := l.run(ctx)
+	return min(done*each*frame, len(plaintext)), err
 }
 
 // appendEnd appends the final frame and, in a signed message, the footer.

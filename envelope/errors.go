@@ -48,6 +48,9 @@ var (
 
 	// ErrClosed is returned by Write after Close.
 	ErrClosed = errors.New("envelope: write to a closed writer")
+
+	// errPanicked is what a Writer returns after the underlying writer has panicked.
+	errPanicked = errors.New("envelope: the underlying writer panicked")
 )
 
 // FormatError says where a message cannot be read. It matches [ErrMalformed] or

@@ -102,11 +102,14 @@ func appendIV(dst []byte, seq uint32) []byte {
 }
 
 // openRun appends to dst the plaintext of the regular frames that run consists
-// of, up to the first that is not authentic, and returns how many were. The first
-// has sequence number seq.
+// of, up to the first that is not authentic or has not the number that it should,
+// and returns how many there were. The first has sequence number seq.
 func (f *frames) openRun(dst []byte, a *aad, seq uint32, run []byte) ([]byte, int) {
 	opened := 0
 	for ; len(run) > 0; opened, seq = opened+1, seq+1 {
+		if number := binary.BigEndian.Uint32(run); number != seq || number == finalMarker {
+			break
+		}
 		iv, sealed := run[sequenceLen:regularStart], run[regularStart:f.length+frameOverhead]
 		out, err := f.aead.Open(dst, iv, sealed, a.of(regularContent, seq, f.length))
 		if err != nil {

@@ -156,5 +156,7 @@ func ReadHeader(r io.Reader, o *DecryptOptions) (*Header, error) {
 	if o == nil {
 		o = &DecryptOptions{}
 	}
-	return readHeader(&input{src: r, exact: true}, o.limits())
+	in := &input{src: r, exact: true}
+	defer in.release()
+	return readHeader(in, o.limits())
 }

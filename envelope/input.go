@@ -6,6 +6,9 @@ import (
 	"io"
 )
 
+// errCount is a source's that breaks io.Reader's contract.
+var errCount = errors.New("the source returned an impossible count")
+
 // firstRead is the size of the first read: a header and a short body.
 const firstRead = 4096
 
@@ -20,6 +23,7 @@ type input struct {
 	r, w   int
 	err    error // of src: no more bytes will come
 	exact  bool  // never read past what is asked for
+	ahead  int   // how large the buffer may become without need; 0: batchLen
 	filled bool  // the last read filled the buffer: a larger one pays
 }
 
@@ -61,16 +65,18 @@ func (in *input) end() error {
 	}
 }
 
-// fill reads once, into a buffer that moves towards a size of n bytes or of one
-// batch, whichever is more.
+// fill reads once, into a buffer that moves towards a size of n bytes or as many
+// as may be read ahead, whichever is more.
 func (in *input) fill(n int) {
 	if in.r > 0 {
 		in.w = copy(in.buf, in.buf[in.r:in.w])
 		in.r = 0
 	}
-	if in.w == len(in.buf) || in.filled && len(in.buf) < batchLen {
-		size := min(max(2*len(in.buf), firstRead), max(n, batchLen))
-		in.buf = append(make([]byte, 0, size), in.buf[:in.w]...)[:size]
+	most := max(n, batchLen, in.ahead)
+	if in.w == len(in.buf) || in.filled && len(in.buf) < most {
+		size := min(max(2*len(in.buf), firstRead), most)
+		in.buf = grow(in.buf[:in.w], size-in.w)
+		in.buf = in.buf[:min(cap(in.buf), most)]
 	}
 	free := in.buf[in.w:]
 	if in.exact {
@@ -84,10 +90,16 @@ func (in *input) fill(n int) {
 	}
 	switch {
 	case got < 0 || got > len(free):
-		got, in.err = 0, errors.New("the source returned an impossible count")
+		got, in.err = 0, errCount
 	case got == 0 && in.err == nil:
 		in.err = io.ErrNoProgress
 	}
 	in.w += got
 	in.filled = got == len(free)
+}
+
+// release gives the buffer back. No more can be taken from the input.
+func (in *input) release() {
+	putBuffer(in.buf)
+	in.buf, in.r, in.w = nil, 0, 0
 }

@@ -20,6 +20,11 @@ const (
 	// batchLen is how many bytes of frames are sealed or opened at a time: enough
 	// that a call costs little per frame, few enough to stay in the cache.
 	batchLen = 128 << 10
+
+	// ringLen and streamLen are how many bytes of frames, and of bytes to be taken
+	// from a source, a stream has in memory for each of its goroutines.
+	ringLen   = 2 * batchLen
+	streamLen = 4 * batchLen
 )
 
 // limits are a reader's bounds on what a message may make it hold.

@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/sealring/sealring/keyring"
 )
 
-// Reader decrypts a message that it reads from another reader. Memory use depends
-// on the frame length only, unless the body is unframed.
+// Reader decrypts a message that it reads from another reader. Memory use does not
+// depend on the length of the message, unless the body is unframed: it is at most
+// two frames or, for each goroutine of [DecryptOptions.Parallelism], 1 MiB.
 //
 // Each frame is released after its own tag has been verified, and as soon as it
 // has arrived. The last piece of a signed message, its final frame or unframed
@@ -39,10 +39,13 @@ var _ io.WriterTo = (*Reader)(nil)
 // fails. The errors, here and of the methods, are those of [Decrypt] and those of
 // src, wrapped.
 func NewReader(ctx context.Context, src io.Reader, m keyring.Manager, o *DecryptOptions) (*Reader, error) {
-	op, err := newOpener(ctx, &input{src: src}, m, o)
+	in := &input{src: src}
+	op, err := newOpener(ctx, in, m, o)
 	if err != nil {
+		in.release()
 		return nil, err
 	}
+	in.ahead = op.ahead()
 	return &Reader{ctx: ctx, op: op}, nil
 }
 
@@ -65,12 +68,12 @@ func (r *Reader) Read(p []byte) (int, error) {
 		if r.err != nil {
 			return 0, r.err
 		}
-		next, err := r.op.next(r.ctx, min(len(p), batchLen))
+		next, err := r.op.next(r.ctx, r.room(len(p)))
 		if err != nil {
 			return 0, r.fail(err)
 		}
 		if next.plain <= len(p) {
-			out, err := r.op.open(p[:0], next)
+			out, err := r.op.open(r.ctx, p[:0], next)
 			if err != nil {
 				return 0, r.fail(err)
 			}
@@ -84,6 +87,15 @@ func (r *Reader) Read(p []byte) (int, error) {
 	n := copy(p, r.rest)
 	r.rest = r.rest[n:]
 	return n, nil
+}
+
+// room returns how much plaintext a Read into n bytes opens at a time: so much as
+// n bytes hold, or more if it is here already and several goroutines pay for it.
+func (r *Reader) room(n int) int {
+	if here := r.op.ahead(); r.op.parallel(n) || r.op.parallel(min(here, len(r.op.in.buffered()))) {
+		return max(n, here)
+	}
+	return min(n, batchLen)
 }
 
 // WriteTo writes all plaintext that is left to dst and returns its length. An
@@ -108,7 +120,7 @@ func (r *Reader) WriteTo(dst io.Writer) (int64, error) {
 		case r.err != nil:
 			return total, r.err
 		}
-		next, err := r.op.next(r.ctx, batchLen)
+		next, err := r.op.next(r.ctx, r.op.ahead())
 		if err != nil {
 			r.fail(err)
 			continue
@@ -119,21 +131,18 @@ func (r *Reader) WriteTo(dst io.Writer) (int64, error) {
 
 // open opens p into the buffer.
 func (r *Reader) open(p piece) {
-	if cap(r.buf) < p.plain {
-		clear(r.buf[:cap(r.buf)])
-		r.buf = nil
-	}
-	r.buf = slices.Grow(r.buf[:0], p.plain)
+	r.buf = grow(r.buf[:0], p.plain)
 	var err error
-	if r.rest, err = r.op.open(r.buf, p); err != nil {
+	if r.rest, err = r.op.open(r.ctx, r.buf, p); err != nil {
 		r.rest = nil
 		r.fail(err)
 	}
 }
 
-// fail makes err the Reader's last word and wipes its buffer.
+// fail makes err the Reader's last word and gives its buffers back, wiped.
 func (r *Reader) fail(err error) error {
-	clear(r.buf[:cap(r.buf)])
-	r.err = err
+	putBuffer(r.buf)
+	r.op.in.release()
+	r.buf, r.err = nil, err
 	return err
 }

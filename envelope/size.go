@@ -44,14 +44,16 @@ func EncryptedSize(headerLength int, s Suite, frameLength int, n int64) (int64, 
 	return n + overhead, nil
 }
 
-// plaintextBound returns the most plaintext that a body of size bytes can hold.
+// plaintextBound returns the most plaintext that a body of size bytes can hold,
+// or that its bytes would hold if they were regular frames to the end.
 func plaintextBound(size, frameLength int) int {
 	if frameLength == 0 {
 		return max(0, size-unframedOverhead)
 	}
+	all := size / (frameLength + frameOverhead) * frameLength
 	size = max(0, size-finalOverhead)
 	regular := size / (frameLength + frameOverhead)
-	return regular*frameLength + min(frameLength, size-regular*(frameLength+frameOverhead))
+	return max(all, regular*frameLength+min(frameLength, size-regular*(frameLength+frameOverhead)))
 }
 
 func checkFrameLength(n int) error {

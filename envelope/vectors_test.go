@@ -225,7 +225,11 @@ func walk(t *testing.T, message []byte) body {
 		at := map[string]int{regularContent: 4, finalContent: 8, unframedContent: 0}[p.kind]
 		seq := binary.BigEndian.AppendUint32(make([]byte, 8), op.seq)
 		b.plainIVs = b.plainIVs && bytes.Equal(in.buffered()[at:at+12], seq)
-		op.advance(p.size, 1)
+		if op.digest != nil {
+			op.digest.Write(in.buffered()[:p.size])
+		}
+		in.skip(p.size)
+		op.seq++
 		op.ended = p.kind != regularContent
 		b.frames, b.plain, b.last = b.frames+1, b.plain+p.plain, p.plain
 	}

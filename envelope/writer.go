@@ -4,13 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/sealring/sealring/keyring"
 )
 
 // Writer encrypts what is written to it and writes the message to another
-// writer. Memory use depends on the frame length only.
+// writer. Memory use does not depend on the length of the message: it is at most
+// one frame that is held back and, for each goroutine of
+// [EncryptOptions.Parallelism], 256 KiB, and in ReadFrom 512 KiB more. Where a
+// frame exceeds 128 KiB there is only one more frame, and no parallelism if it
+// exceeds that too.
 //
 // The message is complete, and can be decrypted, only after Close has returned
 // nil. A Writer that is abandoned needs no Close: what it wrote is refused as
@@ -48,7 +51,7 @@ func NewWriter(ctx context.Context, dst io.Writer, m keyring.Manager, o *Encrypt
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{ctx: ctx, dst: dst, s: s, length: o.PlaintextLength, out: slices.Clone(s.header.raw)}
+	w := &Writer{ctx: ctx, dst: dst, s: s, length: o.PlaintextLength, out: append(getBuffer(len(s.header.raw)), s.header.raw...)}
 	if w.length > 0 {
 		if _, err := w.EncryptedSize(w.length); err != nil {
 			return nil, err
@@ -115,16 +118,36 @@ func (w *Writer) ready() error {
 func (w *Writer) sealWhole(p []byte) []byte {
 	frame := w.s.frames.length
 	for len(p) > frame && w.ready() == nil {
+		whole := (len(p) - 1) / frame * frame
+		if len(w.out) == 0 && w.s.parallel(whole) && w.slots() > 1 {
+			p = p[w.sealParallel(p[:whole]):]
+			continue
+		}
 		room := (batchLen - len(w.out)) / (frame + frameOverhead)
 		if room < 1 && len(w.out) > 0 {
 			w.flush()
 			continue
 		}
-		n := min((len(p)-1)/frame, max(1, room)) * frame
+		n := min(whole, max(1, room)*frame)
 		w.seal(p[:n])
 		p = p[n:]
 	}
 	return p
+}
+
+// slots returns how many batches sealParallel has room for.
+func (w *Writer) slots() int {
+	batch := batchFrames(w.s.frames.length) * (w.s.frames.length + frameOverhead)
+	return w.s.workers * ringLen / batch
+}
+
+// sealParallel seals regular frames and gives them to dst batch by batch. It
+// returns the length of the plaintext that dst has taken.
+func (w *Writer) sealParallel(plaintext []byte) (n int) {
+	batch := batchFrames(w.s.frames.length) * (w.s.frames.length + frameOverhead)
+	w.out = grow(w.out, w.slots()*batch)
+	n, w.err = w.s.sealParallel(w.ctx, w.out[:w.slots()*batch], w.slots(), plaintext, w.emit)
+	return n
 }
 
 // seal adds regular frames to out.
@@ -140,23 +163,29 @@ func (w *Writer) flush() {
 	if w.err != nil || len(w.out) == 0 {
 		return
 	}
-	n, err := w.dst.Write(w.out)
-	if err == nil && n != len(w.out) {
-		err = io.ErrShortWrite
-	}
-	if err != nil {
-		w.err = fmt.Errorf("envelope: writing the message: %w", err)
-	}
+	w.err = w.emit(w.out)
 	w.out = w.out[:0]
 }
 
-// hold appends p to held and leaves no copy in a buffer that was outgrown.
+// emit gives part of the message to dst. If dst panics, the Writer is done with:
+// what would be written next has numbers that may have been used.
+func (w *Writer) emit(b []byte) error {
+	w.err = errPanicked
+	n, err := w.dst.Write(b)
+	w.err = nil
+	if err == nil && n != len(b) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		return fmt.Errorf("envelope: writing the message: %w", err)
+	}
+	return nil
+}
+
+// hold appends p to held, whose room grows with what comes, to that of a frame.
 func (w *Writer) hold(p []byte) {
 	if n := len(w.held) + len(p); n > cap(w.held) {
-		bigger := make([]byte, len(w.held), min(w.s.frames.length, max(n, 2*cap(w.held))))
-		copy(bigger, w.held)
-		clear(w.held)
-		w.held = bigger
+		w.held = grow(w.held, min(w.s.frames.length, max(n, 2*cap(w.held)))-len(w.held))
 	}
 	w.held = append(w.held, p...)
 }
@@ -164,14 +193,18 @@ func (w *Writer) hold(p []byte) {
 // ReadFrom encrypts all of r, as [io.Copy] does with larger pieces. It returns
 // the number of bytes read.
 func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
-	buf := make([]byte, batchLen)
-	defer clear(buf)
+	buf := getBuffer(batchLen)
+	defer func() { putBuffer(buf) }()
 	var total int64
 	for {
-		n, err := r.Read(buf)
+		free := buf[:cap(buf)]
+		n, err := r.Read(free)
+		if n < 0 || n > len(free) {
+			return total, fmt.Errorf("envelope: reading the plaintext: %w", errCount)
+		}
 		total += int64(n)
 		if n > 0 {
-			if _, err := w.Write(buf[:n]); err != nil {
+			if _, err := w.Write(free[:n]); err != nil {
 				return total, err
 			}
 		}
@@ -180,6 +213,9 @@ func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
 			return total, nil
 		case err != nil:
 			return total, err
+		case n == len(free) && w.s.workers > 1 && n < w.s.workers*streamLen:
+			putBuffer(buf)
+			buf = getBuffer(w.s.workers * streamLen)
 		}
 	}
 }
@@ -193,7 +229,7 @@ func (w *Writer) Close() error {
 		return w.err
 	}
 	w.closed = true
-	defer func() { clear(w.held[:cap(w.held)]) }()
+	defer w.release()
 	if err := w.ready(); err != nil {
 		return err
 	}
@@ -207,10 +243,9 @@ func (w *Writer) Close() error {
 	return w.err
 }
 
-// grow returns b with room for n more bytes.
-func grow(b []byte, n int) []byte {
-	if cap(b)-len(b) >= n {
-		return b
-	}
-	return append(make([]byte, 0, len(b)+n), b...)
+// release gives the buffers back.
+func (w *Writer) release() {
+	putBuffer(w.held)
+	putBuffer(w.out)
+	w.held, w.out = nil, nil
 }

@@ -1,0 +1,58 @@
+package bench
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+)
+
+// rounds is how often the sides of a comparison take turns in an iteration.
+const rounds = 9
+
+// side is one of several pieces of work that are compared.
+type side struct {
+	name string
+	work func() error
+}
+
+// versus lets first and the others take turns and reports ratio(first, other) for
+// each of the others: the median over the rounds, so that what else the machine
+// does at a time weighs on both, and that of the best times, which says more where
+// others keep the machine busy. The order changes from round to round, and garbage
+// is collected before each piece of work: memory that one has left behind is cheaper
+// than new memory for whoever comes next.
+func versus(b *testing.B, ratio func(first, other time.Duration) float64, first side, others ...side) {
+	b.Helper()
+	sides := append([]side{first}, others...)
+	took := make([][]time.Duration, len(sides))
+	for b.Loop() {
+		for range rounds {
+			for _, i := range rand.Perm(len(sides)) {
+				runtime.GC()
+				start := time.Now()
+				if err := sides[i].work(); err != nil {
+					b.Fatal(sides[i].name, err)
+				}
+				took[i] = append(took[i], time.Since(start))
+			}
+		}
+	}
+	for i, s := range others {
+		var ratios []float64
+		for round, d := range took[i+1] {
+			ratios = append(ratios, ratio(took[0][round], d))
+		}
+		slices.Sort(ratios)
+		b.ReportMetric(ratios[len(ratios)/2], s.name+"/"+first.name)
+		b.ReportMetric(ratio(slices.Min(took[0]), slices.Min(took[i+1])), s.name+"/"+first.name+"-best")
+	}
+	b.ReportMetric(0, "ns/op") // the time of an iteration says nothing
+}
+
+// speedup is how many times as fast as first other was, and cost how many times
+// as long it took.
+func speedup(first, other time.Duration) float64 { return float64(first) / float64(other) }
+
+func cost(first, other time.Duration) float64 { return float64(other) / float64(first) }
