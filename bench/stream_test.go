@@ -11,7 +11,7 @@ import (
 )
 
 // maxStreamHeap is what streaming may take, whatever the length of the stream.
-const maxStreamHeap = 32 << 20
+const maxStreamHeap = 24 << 20
 
 // BenchmarkStream1GiB sends 1 GiB from a Writer through a pipe to a Reader, reports
 // the largest heap that was seen and fails if that exceeds maxStreamHeap.
