@@ -48,7 +48,7 @@ func TestParallelIsSequential(t *testing.T) {
 		for _, frame := range []int{100, 4096, batchLen, 200_000, 400_000} {
 			t.Run(fmt.Sprintf("%04x/%d", uint16(id), frame), func(t *testing.T) {
 				t.Parallel()
-				s, err := newSealer(t.Context(), openManager, write(id, frame))
+				s, err := newSealer(t.Context(), openManager, write(id, frame), -1)
 				require.NoError(t, err)
 				plaintext := counted(2<<20 + 77)
 				one := twin(s, 1)
@@ -61,7 +61,7 @@ func TestParallelIsSequential(t *testing.T) {
 					requireTwins(t, one, several, want, got)
 
 					var dst bytes.Buffer
-					w := &Writer{ctx: t.Context(), dst: &dst, s: twin(s, workers), out: bytes.Clone(s.header.raw)}
+					w := &Writer{ctx: t.Context(), end: func(int64, error) {}, dst: &dst, s: twin(s, workers), out: bytes.Clone(s.header.raw)}
 					_, err = w.Write(plaintext[:1_500_000])
 					require.NoError(t, err)
 					_, err = w.ReadFrom(bytes.NewReader(plaintext[1_500_000:]))

@@ -22,11 +22,13 @@ import (
 //
 // A Reader is not safe for concurrent use.
 type Reader struct {
-	ctx  context.Context
-	op   *opener
-	buf  []byte // for plaintext; its capacity is reused
-	rest []byte // part of buf that has not been read
-	err  error
+	ctx   context.Context
+	end   keyring.DataWorkEnd
+	op    *opener
+	buf   []byte // for plaintext; its capacity is reused
+	rest  []byte // part of buf that has not been read
+	total int64  // bytes of plaintext so far, rest included
+	err   error
 }
 
 var _ io.WriterTo = (*Reader)(nil)
@@ -39,14 +41,16 @@ var _ io.WriterTo = (*Reader)(nil)
 // fails. The errors, here and of the methods, are those of [Decrypt] and those of
 // src, wrapped.
 func NewReader(ctx context.Context, src io.Reader, m keyring.Manager, o *DecryptOptions) (*Reader, error) {
+	ctx, end := keyring.BeginData(ctx, keyring.DataWork{Operation: keyring.OpDecrypt, Length: -1})
 	in := &input{src: src}
 	op, err := newOpener(ctx, in, m, o)
 	if err != nil {
 		in.release()
+		end(0, err)
 		return nil, err
 	}
 	in.ahead = op.ahead()
-	return &Reader{ctx: ctx, op: op}, nil
+	return &Reader{ctx: ctx, end: end, op: op}, nil
 }
 
 // Format prints the suite only, whatever the verb: a Reader holds plaintext.
@@ -78,6 +82,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 				return 0, r.fail(err)
 			}
 			if len(out) > 0 {
+				r.total += int64(len(out))
 				return len(out), nil
 			}
 			continue
@@ -132,17 +137,25 @@ func (r *Reader) WriteTo(dst io.Writer) (int64, error) {
 // open opens p into the buffer.
 func (r *Reader) open(p piece) {
 	r.buf = grow(r.buf[:0], p.plain)
-	var err error
-	if r.rest, err = r.op.open(r.ctx, r.buf, p); err != nil {
-		r.rest = nil
+	out, err := r.op.open(r.ctx, r.buf, p)
+	if err != nil {
 		r.fail(err)
+		return
 	}
+	r.rest = out
+	r.total += int64(len(out))
 }
 
-// fail makes err the Reader's last word and gives its buffers back, wiped.
+// fail makes err the Reader's last word and gives its buffers back, wiped. It is
+// called once, when everything that was opened has been released.
 func (r *Reader) fail(err error) error {
 	putBuffer(r.buf)
 	r.op.in.release()
 	r.buf, r.err = nil, err
+	if err == io.EOF {
+		r.end(r.total, nil)
+	} else {
+		r.end(r.total, err)
+	}
 	return err
 }

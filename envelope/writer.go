@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 // calls. A Writer is not safe for concurrent use.
 type Writer struct {
 	ctx    context.Context
+	end    keyring.DataWorkEnd // nil when it has been called
 	dst    io.Writer
 	s      *sealer
 	length int64  // declared, 0 if unknown
@@ -47,16 +49,21 @@ func NewWriter(ctx context.Context, dst io.Writer, m keyring.Manager, o *Encrypt
 	if o == nil {
 		o = &EncryptOptions{}
 	}
-	s, err := newSealer(ctx, m, o)
+	if o.PlaintextLength < 0 {
+		return nil, fmt.Errorf("%w: declared were %d bytes", ErrLength, o.PlaintextLength)
+	}
+	length := cmp.Or(o.PlaintextLength, -1)
+	ctx, end := keyring.BeginData(ctx, keyring.DataWork{Operation: keyring.OpEncrypt, Length: length})
+	s, err := newSealer(ctx, m, o, length)
+	if err == nil && length > 0 {
+		_, err = s.encryptedSize(length)
+	}
 	if err != nil {
+		end(0, err)
 		return nil, err
 	}
-	w := &Writer{ctx: ctx, dst: dst, s: s, length: o.PlaintextLength, out: append(getBuffer(len(s.header.raw)), s.header.raw...)}
-	if w.length > 0 {
-		if _, err := w.EncryptedSize(w.length); err != nil {
-			return nil, err
-		}
-	}
+	w := &Writer{ctx: ctx, end: end, dst: dst, s: s, length: o.PlaintextLength}
+	w.out = append(getBuffer(len(s.header.raw)), s.header.raw...)
 	return w, nil
 }
 
@@ -77,6 +84,14 @@ func (w *Writer) Write(p []byte) (int, error) {
 	if w.closed {
 		return 0, ErrClosed
 	}
+	n, err := w.write(p)
+	if err != nil {
+		w.finish()
+	}
+	return n, err
+}
+
+func (w *Writer) write(p []byte) (int, error) {
 	if err := w.ready(); err != nil {
 		return 0, err
 	}
@@ -229,7 +244,7 @@ func (w *Writer) Close() error {
 		return w.err
 	}
 	w.closed = true
-	defer w.release()
+	defer w.finish()
 	if err := w.ready(); err != nil {
 		return err
 	}
@@ -243,9 +258,15 @@ func (w *Writer) Close() error {
 	return w.err
 }
 
-// release gives the buffers back.
-func (w *Writer) release() {
+// finish gives the buffers back and reports the end of the work, the first time
+// that it is called.
+func (w *Writer) finish() {
+	if w.end == nil {
+		return
+	}
 	putBuffer(w.held)
 	putBuffer(w.out)
 	w.held, w.out = nil, nil
+	w.end(w.total, w.err)
+	w.end = nil
 }
