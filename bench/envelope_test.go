@@ -1,10 +1,7 @@
 package bench
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
-	"encoding/binary"
 	"fmt"
 	"testing"
 
@@ -27,10 +24,12 @@ func manager(b *testing.B) keyring.Manager {
 	return keyring.NewManager(ring)
 }
 
+func size(n int) string { return fmt.Sprintf("%dKiB", n>>10) }
+
 func eachSize(b *testing.B, fn func(b *testing.B, o *envelope.EncryptOptions, plaintext []byte)) {
 	for _, s := range suites {
 		for _, n := range []int{1 << 10, 64 << 20} {
-			b.Run(fmt.Sprintf("%04x/%dKiB", uint16(s), n>>10), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%04x/%s", uint16(s), size(n)), func(b *testing.B) {
 				b.SetBytes(int64(n))
 				b.ReportAllocs()
 				fn(b, &envelope.EncryptOptions{Suite: s, FrameLength: frame}, make([]byte, n))
@@ -60,49 +59,6 @@ func BenchmarkDecrypt(b *testing.B) {
 		for b.Loop() {
 			if _, _, err := envelope.Decrypt(b.Context(), m, message, nil); err != nil {
 				b.Fatal(err)
-			}
-		}
-	})
-}
-
-// BenchmarkFloor is what the standard library needs for the same frames: AES-GCM
-// over pieces of one frame into one new buffer, without format, keys or signature.
-func BenchmarkFloor(b *testing.B) {
-	const n = 64 << 20
-	block, err := aes.NewCipher(make([]byte, 32))
-	if err != nil {
-		b.Fatal(err)
-	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		b.Fatal(err)
-	}
-	plaintext, iv := make([]byte, n), make([]byte, 12)
-	seal := func() []byte {
-		out := make([]byte, 0, n/frame*(frame+aead.Overhead()))
-		for i := 0; i < n; i += frame {
-			binary.BigEndian.PutUint32(iv[8:], uint32(i))
-			out = aead.Seal(out, iv, plaintext[i:i+frame], nil)
-		}
-		return out
-	}
-	b.Run("seal/65536KiB", func(b *testing.B) {
-		b.SetBytes(n)
-		for b.Loop() {
-			seal()
-		}
-	})
-	b.Run("open/65536KiB", func(b *testing.B) {
-		b.SetBytes(n)
-		sealed := seal()
-		for b.Loop() {
-			out, rest := make([]byte, 0, n), sealed
-			for i := 0; i < n; i += frame {
-				binary.BigEndian.PutUint32(iv[8:], uint32(i))
-				if out, err = aead.Open(out, iv, rest[:frame+aead.Overhead()], nil); err != nil {
-					b.Fatal(err)
-				}
-				rest = rest[frame+aead.Overhead():]
 			}
 		}
 	})

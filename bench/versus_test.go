@@ -20,12 +20,21 @@ type side struct {
 // versus lets first and the others take turns and reports ratio(first, other) for
 // each of the others: the median over the rounds, so that what else the machine
 // does at a time weighs on both, and that of the best times, which says more where
-// others keep the machine busy. The order changes from round to round, and garbage
-// is collected before each piece of work: memory that one has left behind is cheaper
-// than new memory for whoever comes next.
+// others keep the machine busy.
 func versus(b *testing.B, ratio func(first, other time.Duration) float64, first side, others ...side) {
 	b.Helper()
-	sides := append([]side{first}, others...)
+	took := takeTurns(b, append([]side{first}, others...))
+	for i, s := range others {
+		report(b, s.name+"/"+first.name, ratio, took[0], took[i+1])
+	}
+}
+
+// takeTurns lets the sides take turns and returns how long each took in each round.
+// The order changes from round to round, and garbage is collected before each piece
+// of work: memory that one has left behind is cheaper than new memory for whoever
+// comes next.
+func takeTurns(b *testing.B, sides []side) [][]time.Duration {
+	b.Helper()
 	took := make([][]time.Duration, len(sides))
 	for b.Loop() {
 		for range rounds {
@@ -39,16 +48,19 @@ func versus(b *testing.B, ratio func(first, other time.Duration) float64, first 
 			}
 		}
 	}
-	for i, s := range others {
-		var ratios []float64
-		for round, d := range took[i+1] {
-			ratios = append(ratios, ratio(took[0][round], d))
-		}
-		slices.Sort(ratios)
-		b.ReportMetric(ratios[len(ratios)/2], s.name+"/"+first.name)
-		b.ReportMetric(ratio(slices.Min(took[0]), slices.Min(took[i+1])), s.name+"/"+first.name+"-best")
-	}
 	b.ReportMetric(0, "ns/op") // the time of an iteration says nothing
+	return took
+}
+
+// report reports the ratio of two sides.
+func report(b *testing.B, unit string, ratio func(first, other time.Duration) float64, first, other []time.Duration) {
+	var ratios []float64
+	for round := range first {
+		ratios = append(ratios, ratio(first[round], other[round]))
+	}
+	slices.Sort(ratios)
+	b.ReportMetric(ratios[len(ratios)/2], unit)
+	b.ReportMetric(ratio(slices.Min(first), slices.Min(other)), unit+"-best")
 }
 
 // speedup is how many times as fast as first other was, and cost how many times

@@ -10,7 +10,7 @@ import (
 
 // parallelFrom is the length of plaintext from which on several goroutines pay:
 // waking one takes as long as sealing some 30 KiB.
-const parallelFrom = 128 << 10
+const parallelFrom = 4 * batchLen
 
 // goroutines resolves the Parallelism of the options.
 func goroutines(set int) int {
