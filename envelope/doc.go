@@ -20,6 +20,15 @@
 // [NewReaderAt] reads any part of an unsigned message, from a file, or over HTTP or
 // from S3 by way of [NewRangeReaderAt], and fetches only the frames that it needs.
 //
+// # Speed and memory
+//
+// Calls with 512 KiB of plaintext or more use several goroutines, as many as the
+// options' Parallelism says, GOMAXPROCS by default; none outlives the call that
+// started it, so a Writer or Reader can be abandoned at any time. [AppendEncrypt]
+// and [AppendDecrypt] write into the caller's buffer, which for long messages saves
+// as much again. What a stream holds in memory is said at [Writer] and [Reader]; it
+// comes from a pool and is wiped before others get it.
+//
 // # What is promised
 //
 // Nothing is released that has not been authenticated. [Decrypt] returns

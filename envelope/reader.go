@@ -9,8 +9,9 @@ import (
 )
 
 // Reader decrypts a message that it reads from another reader. Memory use does not
-// depend on the length of the message, unless the body is unframed: it is at most
-// two frames or, for each goroutine of [DecryptOptions.Parallelism], 1 MiB.
+// depend on the length of the message, unless the body is unframed: it is two
+// frames or, if that is more, 1 MiB for each goroutine of
+// [DecryptOptions.Parallelism]; sizes are rounded up to powers of two.
 //
 // Each frame is released after its own tag has been verified, and as soon as it
 // has arrived. The last piece of a signed message, its final frame or unframed

@@ -10,14 +10,15 @@ import (
 )
 
 // Writer encrypts what is written to it and writes the message to another
-// writer. Memory use does not depend on the length of the message: it is at most
-// one frame that is held back and, for each goroutine of
-// [EncryptOptions.Parallelism], 256 KiB, and in ReadFrom 512 KiB more. Where a
-// frame exceeds 128 KiB there is only one more frame, and no parallelism if it
-// exceeds that too.
+// writer. Memory use does not depend on the length of the message. It is a frame
+// that is held back and one that is being sealed or, if that is more, 256 KiB for
+// each goroutine of [EncryptOptions.Parallelism], and during ReadFrom 512 KiB for
+// each; sizes are rounded up to powers of two. Frames of which no two fit these
+// 256 KiB together are sealed one at a time.
 //
 // The message is complete, and can be decrypted, only after Close has returned
-// nil. A Writer that is abandoned needs no Close: what it wrote is refused as
+// nil. A Writer that is abandoned needs no Close, except for its plaintext to be
+// wiped and the end to be told to [keyring.Hooks]: what it wrote is refused as
 // truncated. Every error but [ErrClosed] is final and is returned by all later
 // calls. A Writer is not safe for concurrent use.
 type Writer struct {
@@ -205,7 +206,8 @@ func (w *Writer) hold(p []byte) {
 	w.held = append(w.held, p...)
 }
 
-// ReadFrom encrypts all of r, as [io.Copy] does with larger pieces. It returns
+// ReadFrom encrypts all of r, as [io.Copy] does with larger pieces. Each piece that
+// r gives is encrypted at once, on several goroutines if it has 512 KiB. It returns
 // the number of bytes read.
 func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
 	buf := getBuffer(batchLen)
