@@ -11,7 +11,7 @@ import (
 
 var parallelisms = []int{1, 2, 3, 8}
 
-// wholeFrames are lengths of plaintext around what several goroutines seal, and
+// longLengths are lengths of plaintext around what several goroutines seal, and
 // around the batches and frames that they divide it into.
 func longLengths(frame int) []int {
 	batch := batchFrames(frame) * frame
@@ -197,3 +197,22 @@ func requireBroken(t *testing.T, message, want []byte, o *DecryptOptions) {
 }
 
 func (panickingSrc) Read([]byte) (int, error) { panic(errDisk) }
+
+// TestReaderMemory: what a Reader holds depends on the frames and the goroutines only.
+func TestReaderMemory(t *testing.T) {
+	t.Parallel()
+	for _, frame := range []int{100, 4096, 700_000} {
+		message, err := Encrypt(t.Context(), openManager, make([]byte, 6<<20), write(0x0478, frame))
+		require.NoError(t, err)
+		for _, p := range []int{1, 2, 3} {
+			r, err := NewReader(t.Context(), bytes.NewReader(message), openManager, &DecryptOptions{Parallelism: p})
+			require.NoError(t, err)
+			_, err = io.CopyN(io.Discard, r, 5<<20)
+			require.NoError(t, err)
+			most := max(frame+finalOverhead, p*streamLen)
+			require.LessOrEqual(t, cap(r.buf), 2*most, "frame %d", frame)
+			require.LessOrEqual(t, cap(r.op.in.buf), 2*most, "frame %d", frame)
+			require.LessOrEqual(t, len(r.op.in.buf), most, "frame %d", frame)
+		}
+	}
+}

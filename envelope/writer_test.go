@@ -110,17 +110,21 @@ func TestWriterLife(t *testing.T) {
 func TestWriterBatches(t *testing.T) {
 	t.Parallel()
 	for _, frame := range []int{1, 4096, batchLen - frameOverhead, batchLen, 3 * batchLen} {
-		w, err := NewWriter(t.Context(), io.Discard, openManager, write(0x0478, frame))
-		require.NoError(t, err)
-		sizes := &sizeDst{}
-		w.dst = sizes
-		_, err = w.Write(make([]byte, 2<<20))
-		require.NoError(t, err)
-		require.NoError(t, w.Close())
-		most := max(batchLen, frame+finalOverhead)
-		require.LessOrEqual(t, sizes.largest, most, "frame %d", frame)
-		require.LessOrEqual(t, sizes.calls, 4+2*(2<<20+(2<<20)/frame*frameOverhead)/min(most, batchLen), "frame %d", frame)
-		require.LessOrEqual(t, cap(w.out), most+footerOverhead+512, "frame %d", frame)
+		for _, p := range parallelisms {
+			o := write(0x0478, frame)
+			o.Parallelism = p
+			sizes := &sizeDst{}
+			w, err := NewWriter(t.Context(), sizes, openManager, o)
+			require.NoError(t, err)
+			_, err = w.Write(make([]byte, 2<<20))
+			require.NoError(t, err)
+			room := cap(w.out)
+			require.NoError(t, w.Close())
+			most := max(batchLen, frame+finalOverhead)
+			require.LessOrEqual(t, sizes.largest, most, "frame %d", frame)
+			require.LessOrEqual(t, sizes.calls, 4+2*(2<<20+(2<<20)/frame*frameOverhead)/min(most, batchLen), "frame %d", frame)
+			require.LessOrEqual(t, room, 2*max(most, p*ringLen), "frame %d", frame)
+		}
 	}
 }
 
