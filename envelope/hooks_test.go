@@ -100,6 +100,19 @@ func TestDataHook(t *testing.T) {
 		require.Len(t, events, 1)
 		seen(dataEvent{decryption, n + 100, err, 1}, "Reader")
 	}
+	for _, first := range []bool{false, true} {
+		o := &DecryptOptions{VerifyFirst: first}
+		unsigned, err := Encrypt(t.Context(), m, plaintext, write(0x0478, 0))
+		require.NoError(t, err)
+		_, err = NewReaderAt(ctx, bytes.NewReader(unsigned), int64(len(unsigned)), m, o)
+		require.NoError(t, err)
+		seen(dataEvent{decryption, map[bool]int64{true: 5000}[first], nil, 1}, "NewReaderAt")
+		_, err = NewReaderAt(ctx, bytes.NewReader(unsigned), int64(len(unsigned)-1), m, o)
+		require.Error(t, err)
+		require.Len(t, events, 1)
+		require.Equal(t, err, events[0].err, "NewReaderAt that fails")
+		events = nil
+	}
 	_, err = NewReader(ctx, bytes.NewReader(message), noManager{}, nil)
 	seen(dataEvent{decryption, 0, err, 0}, "NewReader that fails")
 }

@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -159,4 +160,11 @@ func (r *Reader) fail(err error) error {
 		r.end(r.total, err)
 	}
 	return err
+}
+
+// abandon ends a Reader from which no more will be read, with err or without one.
+func (r *Reader) abandon(err error) {
+	if r.err == nil {
+		r.fail(cmp.Or(err, io.EOF))
+	}
 }

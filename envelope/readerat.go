@@ -75,8 +75,10 @@ func NewReaderAt(ctx context.Context, src io.ReaderAt, size int64, m keyring.Man
 	if err != nil {
 		return nil, err
 	}
+	defer func() { start.abandon(err) }()
 	if start.op.frames.length == 0 {
-		return nil, ErrUnframed
+		err = ErrUnframed
+		return nil, err
 	}
 	r := &ReaderAt{ctx: ctx, src: src, header: start.op.header, frames: start.op.frames}
 	if options.VerifyFirst {
