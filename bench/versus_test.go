@@ -58,8 +58,7 @@ func report(b *testing.B, unit string, ratio func(first, other time.Duration) fl
 	for round := range first {
 		ratios = append(ratios, ratio(first[round], other[round]))
 	}
-	slices.Sort(ratios)
-	b.ReportMetric(ratios[len(ratios)/2], unit)
+	b.ReportMetric(median(ratios), unit)
 	b.ReportMetric(ratio(slices.Min(first), slices.Min(other)), unit+"-best")
 }
 
