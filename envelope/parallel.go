@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// parallelFrom is the length of plaintext from which on several goroutines pay:
-// waking one takes as long as sealing some 30 KiB.
+// parallelFrom is the length of plaintext from which on several goroutines pay: for
+// less, waking them takes about as long as they save.
 const parallelFrom = 4 * batchLen
 
 // goroutines resolves the Parallelism of the options.
