@@ -1,5 +1,6 @@
-// Package bench measures the library beside the bare cryptography under it. It is a
-// module of its own, so that what is compared with never becomes a dependency.
+// Package bench measures the library beside the bare cryptography under it, and beside
+// other libraries that do what it does. It is a module of its own, so that what is
+// compared with never becomes a dependency.
 //
 //	go test -run '^$' -bench . -count 5
 //
