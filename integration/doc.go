@@ -1,5 +1,6 @@
-// Package integration tests sealring with programs that are not its own, and with test
-// vectors of Project Wycheproof. It is a module apart, and nothing in it is imported.
+// Package integration tests sealring with programs and libraries that are not its own,
+// AWS's Encryption SDK for Go among them, and with test vectors of Project Wycheproof. It
+// is a module apart, and nothing in it is imported.
 //
 // The tests need the AWS CLI and the openssl command (on Debian: apt-get install awscli
 // openssl) and the go command, and use no network but the loopback interface. They fail

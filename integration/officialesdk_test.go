@@ -1,0 +1,137 @@
+package integration
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"testing"
+
+	mpl "github.com/aws/aws-cryptographic-material-providers-library/releases/go/mpl/awscryptographymaterialproviderssmithygenerated"
+	theirs "github.com/aws/aws-cryptographic-material-providers-library/releases/go/mpl/awscryptographymaterialproviderssmithygeneratedtypes"
+	esdk "github.com/aws/aws-encryption-sdk/releases/go/encryption-sdk/awscryptographyencryptionsdksmithygenerated"
+	esdktypes "github.com/aws/aws-encryption-sdk/releases/go/encryption-sdk/awscryptographyencryptionsdksmithygeneratedtypes"
+	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealring/sealring/keyring"
+)
+
+// official is AWS's own Encryption SDK for Go, its interface made short. Tests that use
+// it do not run in parallel: its clients have data races.
+type official struct {
+	t         *testing.T
+	providers *mpl.Client
+	writers   map[bool]*esdk.Client // by whether the suite commits
+	reader    *esdk.Client
+}
+
+func newOfficial(t *testing.T) official {
+	t.Helper()
+	providers, err := mpl.NewClient(theirs.MaterialProvidersConfig{})
+	require.NoError(t, err)
+	client := func(p theirs.ESDKCommitmentPolicy) *esdk.Client {
+		c, err := esdk.NewClient(esdktypes.AwsEncryptionSdkConfig{CommitmentPolicy: &p})
+		require.NoError(t, err)
+		return c
+	}
+	return official{
+		t: t, providers: providers,
+		writers: map[bool]*esdk.Client{
+			true:  client(theirs.ESDKCommitmentPolicyRequireEncryptRequireDecrypt),
+			false: client(theirs.ESDKCommitmentPolicyForbidEncryptAllowDecrypt),
+		},
+		reader: client(theirs.ESDKCommitmentPolicyRequireEncryptAllowDecrypt),
+	}
+}
+
+// encrypt returns the official library's message.
+func (o official) encrypt(m theirs.ICryptographicMaterialsManager, w writing, plaintext []byte) ([]byte, error) {
+	suite := theirs.ESDKAlgorithmSuiteId(fmt.Sprintf("0x%04x", uint16(w.suite)))
+	frame := int64(w.frame)
+	out, err := o.writers[w.suite.Committing()].Encrypt(o.t.Context(), esdktypes.EncryptInput{
+		MaterialsManager: m, AlgorithmSuiteId: &suite, FrameLength: &frame,
+		EncryptionContext: w.context, Plaintext: plaintext,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out.Ciphertext, nil
+}
+
+// decrypt returns what the official library reads in a message, and the context that it
+// finds there. required is the context that the reader knows.
+func (o official) decrypt(m theirs.ICryptographicMaterialsManager, message []byte, required keyring.EncryptionContext) (plaintext []byte, c keyring.EncryptionContext, err error) {
+	out, err := o.reader.Decrypt(o.t.Context(), esdktypes.DecryptInput{
+		MaterialsManager: m, Ciphertext: message, EncryptionContext: required,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return out.Plaintext, out.EncryptionContext, nil
+}
+
+func (o official) manager(k theirs.IKeyring) theirs.ICryptographicMaterialsManager {
+	o.t.Helper()
+	m, err := o.providers.CreateDefaultCryptographicMaterialsManager(o.t.Context(),
+		theirs.CreateDefaultCryptographicMaterialsManagerInput{Keyring: k})
+	require.NoError(o.t, err)
+	return m
+}
+
+func (o official) requiredContext(m theirs.ICryptographicMaterialsManager, keys ...string) theirs.ICryptographicMaterialsManager {
+	o.t.Helper()
+	m, err := o.providers.CreateRequiredEncryptionContextCMM(o.t.Context(),
+		theirs.CreateRequiredEncryptionContextCMMInput{UnderlyingCMM: m, RequiredEncryptionContextKeys: keys})
+	require.NoError(o.t, err)
+	return m
+}
+
+func (o official) rawAES(namespace, name string, key []byte) theirs.IKeyring {
+	o.t.Helper()
+	k, err := o.providers.CreateRawAesKeyring(o.t.Context(), theirs.CreateRawAesKeyringInput{
+		KeyNamespace: namespace, KeyName: name, WrappingKey: key,
+		WrappingAlg: theirs.AesWrappingAlg(fmt.Sprintf("ALG_AES%d_GCM_IV12_TAG16", len(key)*8)),
+	})
+	require.NoError(o.t, err)
+	return k
+}
+
+func (o official) rawRSA(namespace, name string, padding keyring.RSAPadding, key *rsa.PrivateKey) theirs.IKeyring {
+	o.t.Helper()
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(o.t, err)
+	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	require.NoError(o.t, err)
+	k, err := o.providers.CreateRawRsaKeyring(o.t.Context(), theirs.CreateRawRsaKeyringInput{
+		KeyNamespace: namespace, KeyName: name, PaddingScheme: officialPaddings[padding],
+		PrivateKey: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+		PublicKey:  pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}),
+	})
+	require.NoError(o.t, err)
+	return k
+}
+
+var officialPaddings = map[keyring.RSAPadding]theirs.PaddingScheme{
+	keyring.PKCS1v15:   theirs.PaddingSchemePkcs1,
+	keyring.OAEPSHA1:   theirs.PaddingSchemeOaepSha1Mgf1,
+	keyring.OAEPSHA256: theirs.PaddingSchemeOaepSha256Mgf1,
+	keyring.OAEPSHA384: theirs.PaddingSchemeOaepSha384Mgf1,
+	keyring.OAEPSHA512: theirs.PaddingSchemeOaepSha512Mgf1,
+}
+
+func (o official) kms(client *sdk.Client, arn string) theirs.IKeyring {
+	o.t.Helper()
+	k, err := o.providers.CreateAwsKmsKeyring(o.t.Context(),
+		theirs.CreateAwsKmsKeyringInput{KmsClient: client, KmsKeyId: arn})
+	require.NoError(o.t, err)
+	return k
+}
+
+func (o official) multi(generator theirs.IKeyring, children ...theirs.IKeyring) theirs.IKeyring {
+	o.t.Helper()
+	k, err := o.providers.CreateMultiKeyring(o.t.Context(),
+		theirs.CreateMultiKeyringInput{Generator: generator, ChildKeyrings: children})
+	require.NoError(o.t, err)
+	return k
+}
