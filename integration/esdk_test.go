@@ -2,7 +2,6 @@ package integration
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
@@ -245,17 +244,6 @@ func TestOfficialEncryptionSDKContexts(t *testing.T) {
 	exchange(newKMSRings(t, o))
 }
 
-// requiring is a manager that keeps pairs of the context out of the header.
-type requiring struct {
-	keyring.Manager
-	keys []string
-}
-
-func (m requiring) EncryptionMaterials(ctx context.Context, r keyring.EncryptionRequest) (*keyring.EncryptionMaterials, error) {
-	r.RequiredContextKeys = m.keys
-	return m.Manager.EncryptionMaterials(ctx, r)
-}
-
 // TestOfficialEncryptionSDKRequiredContext has pairs that are authenticated and not
 // stored, so that a reader has to know them.
 func TestOfficialEncryptionSDKRequiredContext(t *testing.T) {
@@ -267,8 +255,8 @@ func TestOfficialEncryptionSDKRequiredContext(t *testing.T) {
 			required[k] = c[k]
 		}
 		m := newAESRings(t, o, 32).managers(o)
-		m.ourWriter = requiring{m.ourWriter, keys}
-		m.theirWriter = o.requiredContext(m.theirWriter, keys...)
+		m.ourWriter, m.ourReader = requireContext(t, m.ourWriter, keys), requireContext(t, m.ourReader, keys)
+		m.theirWriter, m.theirReader = o.requiredContext(m.theirWriter, keys...), o.requiredContext(m.theirReader, keys...)
 		for _, s := range keyring.Suites() {
 			t.Run(fmt.Sprintf("%d of %d/%04x", len(keys), len(c), uint16(s)), func(t *testing.T) {
 				w := writing{s, 512, c}
@@ -278,6 +266,13 @@ func TestOfficialEncryptionSDKRequiredContext(t *testing.T) {
 			})
 		}
 	}
+}
+
+func requireContext(t *testing.T, m keyring.Manager, keys []string) keyring.Manager {
+	t.Helper()
+	m, err := keyring.NewRequiredContext(m, keys...)
+	require.NoError(t, err)
+	return m
 }
 
 // requireContextMatters says that neither library reads the other's message with less
