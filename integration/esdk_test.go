@@ -152,6 +152,17 @@ func requireWeRead(t *testing.T, m keyring.Manager, w writing, message []byte, r
 	require.NoError(t, err)
 	require.True(t, bytes.Equal(plaintext, got))
 	requireHeader(t, w, required, r.Header())
+
+	o := reading(required)
+	o.VerifyFirst = w.suite.Signed()
+	at, err := envelope.NewReaderAt(t.Context(), bytes.NewReader(message), int64(len(message)), m, o)
+	require.NoError(t, err)
+	require.EqualValues(t, len(plaintext), at.Size())
+	got = make([]byte, len(plaintext))
+	n, err := at.ReadAt(got, 0)
+	require.True(t, err == nil || err == io.EOF && n == len(got), err)
+	require.True(t, bytes.Equal(plaintext, got))
+	requireHeader(t, w, required, at.Header())
 }
 
 // requireHeader says that a header is as it was asked for. Of the context, it may lack
