@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"crypto/ecdh"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -9,6 +10,7 @@ import (
 
 	mpl "github.com/aws/aws-cryptographic-material-providers-library/releases/go/mpl/awscryptographymaterialproviderssmithygenerated"
 	theirs "github.com/aws/aws-cryptographic-material-providers-library/releases/go/mpl/awscryptographymaterialproviderssmithygeneratedtypes"
+	curves "github.com/aws/aws-cryptographic-material-providers-library/releases/go/primitives/awscryptographyprimitivessmithygeneratedtypes"
 	esdk "github.com/aws/aws-encryption-sdk/releases/go/encryption-sdk/awscryptographyencryptionsdksmithygenerated"
 	esdktypes "github.com/aws/aws-encryption-sdk/releases/go/encryption-sdk/awscryptographyencryptionsdksmithygeneratedtypes"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
@@ -99,14 +101,10 @@ func (o official) rawAES(namespace, name string, key []byte) theirs.IKeyring {
 
 func (o official) rawRSA(namespace, name string, padding keyring.RSAPadding, key *rsa.PrivateKey) theirs.IKeyring {
 	o.t.Helper()
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	require.NoError(o.t, err)
-	public, err := x509.MarshalPKIXPublicKey(key.Public())
-	require.NoError(o.t, err)
 	k, err := o.providers.CreateRawRsaKeyring(o.t.Context(), theirs.CreateRawRsaKeyringInput{
 		KeyNamespace: namespace, KeyName: name, PaddingScheme: officialPaddings[padding],
-		PrivateKey: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
-		PublicKey:  pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}),
+		PrivateKey: o.privatePEM(key),
+		PublicKey:  pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: o.publicDER(key.Public())}),
 	})
 	require.NoError(o.t, err)
 	return k
@@ -134,4 +132,58 @@ func (o official) multi(generator theirs.IKeyring, children ...theirs.IKeyring) 
 		theirs.CreateMultiKeyringInput{Generator: generator, ChildKeyrings: children})
 	require.NoError(o.t, err)
 	return k
+}
+
+// ecdhStatic is between two parties, ecdhEphemeral for a recipient, to write only, and
+// ecdhDiscovery for what was written for a key, to read only.
+func (o official) ecdhStatic(private *ecdh.PrivateKey, peer *ecdh.PublicKey) theirs.IKeyring {
+	o.t.Helper()
+	return o.rawECDH(peer.Curve(), &theirs.RawEcdhStaticConfigurationsMemberRawPrivateKeyToStaticPublicKey{
+		Value: theirs.RawPrivateKeyToStaticPublicKeyInput{
+			SenderStaticPrivateKey: o.privatePEM(private), RecipientPublicKey: o.publicDER(peer),
+		},
+	})
+}
+
+func (o official) ecdhEphemeral(recipient *ecdh.PublicKey) theirs.IKeyring {
+	o.t.Helper()
+	return o.rawECDH(recipient.Curve(), &theirs.RawEcdhStaticConfigurationsMemberEphemeralPrivateKeyToStaticPublicKey{
+		Value: theirs.EphemeralPrivateKeyToStaticPublicKeyInput{RecipientPublicKey: o.publicDER(recipient)},
+	})
+}
+
+func (o official) ecdhDiscovery(private *ecdh.PrivateKey) theirs.IKeyring {
+	o.t.Helper()
+	return o.rawECDH(private.Curve(), &theirs.RawEcdhStaticConfigurationsMemberPublicKeyDiscovery{
+		Value: theirs.PublicKeyDiscoveryInput{RecipientStaticPrivateKey: o.privatePEM(private)},
+	})
+}
+
+func (o official) rawECDH(curve ecdh.Curve, scheme theirs.RawEcdhStaticConfigurations) theirs.IKeyring {
+	o.t.Helper()
+	k, err := o.providers.CreateRawEcdhKeyring(o.t.Context(), theirs.CreateRawEcdhKeyringInput{
+		CurveSpec: officialCurves[curve], KeyAgreementScheme: scheme,
+	})
+	require.NoError(o.t, err)
+	return k
+}
+
+var officialCurves = map[ecdh.Curve]curves.ECDHCurveSpec{
+	ecdh.P256(): curves.ECDHCurveSpecEccNistP256,
+	ecdh.P384(): curves.ECDHCurveSpecEccNistP384,
+	ecdh.P521(): curves.ECDHCurveSpecEccNistP521,
+}
+
+func (o official) privatePEM(key any) []byte {
+	o.t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(o.t, err)
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
+func (o official) publicDER(key any) []byte {
+	o.t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(key)
+	require.NoError(o.t, err)
+	return der
 }
