@@ -8,11 +8,14 @@ import (
 	"fmt"
 	"testing"
 
+	keystore "github.com/aws/aws-cryptographic-material-providers-library/releases/go/mpl/awscryptographykeystoresmithygenerated"
+	keystoretypes "github.com/aws/aws-cryptographic-material-providers-library/releases/go/mpl/awscryptographykeystoresmithygeneratedtypes"
 	mpl "github.com/aws/aws-cryptographic-material-providers-library/releases/go/mpl/awscryptographymaterialproviderssmithygenerated"
 	theirs "github.com/aws/aws-cryptographic-material-providers-library/releases/go/mpl/awscryptographymaterialproviderssmithygeneratedtypes"
 	curves "github.com/aws/aws-cryptographic-material-providers-library/releases/go/primitives/awscryptographyprimitivessmithygeneratedtypes"
 	esdk "github.com/aws/aws-encryption-sdk/releases/go/encryption-sdk/awscryptographyencryptionsdksmithygenerated"
 	esdktypes "github.com/aws/aws-encryption-sdk/releases/go/encryption-sdk/awscryptographyencryptionsdksmithygeneratedtypes"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/stretchr/testify/require"
 
@@ -186,4 +189,35 @@ func (o official) publicDER(key any) []byte {
 	der, err := x509.MarshalPKIXPublicKey(key)
 	require.NoError(o.t, err)
 	return der
+}
+
+// keyStore is the official library's store of branch keys.
+func (o official) keyStore(client *sdk.Client, arn string, db *dynamodb.Client, table, logicalName string) *keystore.Client {
+	o.t.Helper()
+	s, err := keystore.NewClient(keystoretypes.KeyStoreConfig{
+		KmsClient: client, KmsConfiguration: &keystoretypes.KMSConfigurationMemberkmsKeyArn{Value: arn},
+		DdbClient: db, DdbTableName: table, LogicalKeyStoreName: logicalName,
+	})
+	require.NoError(o.t, err)
+	return s
+}
+
+func (o official) createBranchKey(s *keystore.Client, id string, c keyring.EncryptionContext) {
+	o.t.Helper()
+	_, err := s.CreateKey(o.t.Context(), keystoretypes.CreateKeyInput{BranchKeyIdentifier: &id, EncryptionContext: c})
+	require.NoError(o.t, err)
+}
+
+func (o official) versionBranchKey(s *keystore.Client, id string) {
+	o.t.Helper()
+	_, err := s.VersionKey(o.t.Context(), keystoretypes.VersionKeyInput{BranchKeyIdentifier: id})
+	require.NoError(o.t, err)
+}
+
+func (o official) hierarchical(s *keystore.Client, id string) theirs.IKeyring {
+	o.t.Helper()
+	k, err := o.providers.CreateAwsKmsHierarchicalKeyring(o.t.Context(),
+		theirs.CreateAwsKmsHierarchicalKeyringInput{KeyStore: s, BranchKeyId: &id, TtlSeconds: 600})
+	require.NoError(o.t, err)
+	return k
 }
