@@ -17,6 +17,7 @@ import (
 	esdktypes "github.com/aws/aws-encryption-sdk/releases/go/encryption-sdk/awscryptographyencryptionsdksmithygeneratedtypes"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sealring/sealring/keyring"
@@ -218,6 +219,44 @@ func (o official) hierarchical(s *keystore.Client, id string) theirs.IKeyring {
 	o.t.Helper()
 	k, err := o.providers.CreateAwsKmsHierarchicalKeyring(o.t.Context(),
 		theirs.CreateAwsKmsHierarchicalKeyringInput{KeyStore: s, BranchKeyId: &id, TtlSeconds: 600})
+	require.NoError(o.t, err)
+	return k
+}
+
+// kmsRSA is a keyring for an RSA key of KMS whose public half is known.
+func (o official) kmsRSA(client *sdk.Client, arn string, algorithm types.EncryptionAlgorithmSpec, public *rsa.PublicKey) theirs.IKeyring {
+	o.t.Helper()
+	k, err := o.providers.CreateAwsKmsRsaKeyring(o.t.Context(), theirs.CreateAwsKmsRsaKeyringInput{
+		KmsClient: client, KmsKeyId: arn, EncryptionAlgorithm: algorithm,
+		PublicKey: pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: o.publicDER(public)}),
+	})
+	require.NoError(o.t, err)
+	return k
+}
+
+// kmsECDHStatic and kmsECDHDiscovery are what ecdhStatic and ecdhDiscovery are, with the
+// private key in KMS.
+func (o official) kmsECDHStatic(client *sdk.Client, arn string, public, peer *ecdh.PublicKey) theirs.IKeyring {
+	o.t.Helper()
+	return o.kmsECDH(client, peer.Curve(), &theirs.KmsEcdhStaticConfigurationsMemberKmsPrivateKeyToStaticPublicKey{
+		Value: theirs.KmsPrivateKeyToStaticPublicKeyInput{
+			SenderKmsIdentifier: arn, SenderPublicKey: o.publicDER(public), RecipientPublicKey: o.publicDER(peer),
+		},
+	})
+}
+
+func (o official) kmsECDHDiscovery(client *sdk.Client, arn string, curve ecdh.Curve) theirs.IKeyring {
+	o.t.Helper()
+	return o.kmsECDH(client, curve, &theirs.KmsEcdhStaticConfigurationsMemberKmsPublicKeyDiscovery{
+		Value: theirs.KmsPublicKeyDiscoveryInput{RecipientKmsIdentifier: arn},
+	})
+}
+
+func (o official) kmsECDH(client *sdk.Client, curve ecdh.Curve, scheme theirs.KmsEcdhStaticConfigurations) theirs.IKeyring {
+	o.t.Helper()
+	k, err := o.providers.CreateAwsKmsEcdhKeyring(o.t.Context(), theirs.CreateAwsKmsEcdhKeyringInput{
+		KmsClient: client, CurveSpec: officialCurves[curve], KeyAgreementScheme: scheme,
+	})
 	require.NoError(o.t, err)
 	return k
 }
