@@ -3,15 +3,14 @@ package bench
 import (
 	"bytes"
 	"crypto/rand"
+	mathrand "math/rand/v2"
 	"runtime"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/tink-crypto/tink-go/v2/streamingaead"
 
 	"github.com/sealring/sealring/envelope"
-	"github.com/sealring/sealring/keyring"
 )
 
 // A peer is a library, or a way to use one, that does what this one does: it seals a
@@ -23,25 +22,27 @@ type peer struct {
 }
 
 // sealring is this library with a raw AES keyring, suite 0478 and frames of 4 KiB.
-func sealring(b *testing.B, name string) peer {
+func sealring(b *testing.B, name string, parallelism int) peer {
 	b.Helper()
 	m := manager(b)
-	o := &envelope.EncryptOptions{Suite: keyring.AES256GCMHKDFSHA512CommitKey, FrameLength: frame}
+	o := &envelope.EncryptOptions{Suite: unsigned, FrameLength: frame, Parallelism: parallelism}
+	reading := &envelope.DecryptOptions{Parallelism: parallelism}
 	return peer{
 		name: name,
 		seal: func(plaintext []byte) ([]byte, error) { return envelope.Encrypt(b.Context(), m, plaintext, o) },
 		open: func(message []byte, _ int) ([]byte, error) {
-			plaintext, _, err := envelope.Decrypt(b.Context(), m, message, nil)
+			plaintext, _, err := envelope.Decrypt(b.Context(), m, message, reading)
 			return plaintext, err
 		},
 	}
 }
 
-// BenchmarkPeers64MiB is a long plaintext, held in memory. The line of sealring itself
-// is the same work twice: how far its ratio is from 1 is the noise of all others.
+// BenchmarkPeers64MiB is a long plaintext, held in memory, beside this library with as
+// many goroutines as it takes by default and with one. The line of sealring itself is
+// the same work twice: how far its ratio is from 1 is the noise of all others.
 func BenchmarkPeers64MiB(b *testing.B) {
-	compareWithPeers(b, 64<<20, 1, []peer{
-		sealring(b, "sealring"),
+	compareWithPeers(b, long, 1, []peer{sealring(b, "times-ours", 0), sealring(b, "times-ours-on-one", 1)}, []peer{
+		sealring(b, "sealring", 0),
 		officialESDK(b),
 		tinkStream(b, "tink-4KiB", streamingaead.AES256GCMHKDF4KBKeyTemplate()),
 		tinkStream(b, "tink-1MiB", streamingaead.AES256GCMHKDF1MBKeyTemplate()),
@@ -52,28 +53,35 @@ func BenchmarkPeers64MiB(b *testing.B) {
 
 // BenchmarkPeers1KiB is a short plaintext, where keys and headers are what costs.
 func BenchmarkPeers1KiB(b *testing.B) {
-	compareWithPeers(b, 1<<10, 50, []peer{sealring(b, "sealring"), officialESDK(b), tinkEnvelope(b)})
+	compareWithPeers(b, small, 50, []peer{sealring(b, "times-ours", 0)},
+		[]peer{sealring(b, "sealring", 0), officialESDK(b), tinkEnvelope(b)})
 }
 
 // compareWithPeers has each peer seal and open a random plaintext of n bytes, so many
-// messages of it in a row, taking turns with this library.
-func compareWithPeers(b *testing.B, n, messages int, peers []peer) {
+// messages of it in a row, taking turns with ours. Its time as a multiple of each of
+// ours is a metric of that one's name.
+func compareWithPeers(b *testing.B, n, messages int, ours, peers []peer) {
 	plaintext := make([]byte, n)
 	rand.Read(plaintext)
-	ours := sealring(b, "ours")
-	ourMessage := sealed(b, ours, plaintext)
-	for _, p := range peers {
-		theirMessage := sealed(b, p, plaintext)
-		b.Run("encrypt/"+p.name, func(b *testing.B) {
-			beside(b, n, messages,
-				func() error { _, err := p.seal(plaintext); return err },
-				func() error { _, err := ours.seal(plaintext); return err })
-		})
-		b.Run("decrypt/"+p.name, func(b *testing.B) {
-			beside(b, n, messages,
-				func() error { _, err := p.open(theirMessage, n); return err },
-				func() error { _, err := ours.open(ourMessage, n); return err })
-		})
+	seal := func(p peer) side {
+		return side{p.name, repeat(messages, func() error { _, err := p.seal(plaintext); return err })}
+	}
+	open := func(p peer) side {
+		message := sealed(b, p, plaintext)
+		return side{p.name, repeat(messages, func() error { _, err := p.open(message, n); return err })}
+	}
+	for _, direction := range []struct {
+		name string
+		work func(peer) side
+	}{{"encrypt/", seal}, {"decrypt/", open}} {
+		var sides []side
+		for _, p := range ours {
+			sides = append(sides, direction.work(p))
+		}
+		for _, p := range peers {
+			theirs := direction.work(p)
+			b.Run(direction.name+p.name, func(b *testing.B) { beside(b, n, messages, theirs, sides) })
+		}
 	}
 }
 
@@ -95,40 +103,27 @@ func sealed(b *testing.B, p peer, plaintext []byte) []byte {
 	return message
 }
 
-// beside times theirs and ours one after the other, in an order that alternates,
-// and reports medians over the iterations: of the time that theirs takes for a
-// message, of its speed, and of the ratio of its time to ours. Garbage is collected
-// before each turn, so that nobody pays for what the other has left.
-func beside(b *testing.B, n, messages int, theirs, ours func() error) {
-	var times, ratios []float64
+// beside lets theirs and ours take turns, one each in an iteration, so that benchtime
+// says how many: the official library is too slow for the rounds of takeTurns. It
+// reports medians: of the time of one of theirs messages of n bytes and of its speed,
+// and of its ratio to each of ours.
+func beside(b *testing.B, n, messages int, theirs side, ours []side) {
+	sides := append([]side{theirs}, ours...)
+	took := make([][]time.Duration, len(sides))
 	for b.Loop() {
-		var took [2]float64
-		turns := []int{0, 1}
-		if len(times)%2 == 1 {
-			slices.Reverse(turns)
-		}
-		for _, i := range turns {
-			took[i] = turn(b, messages, [...]func() error{theirs, ours}[i])
-		}
-		times, ratios = append(times, took[0]), append(ratios, took[0]/took[1])
-	}
-	slices.Sort(times)
-	slices.Sort(ratios)
-	middle := times[len(times)/2]
-	b.ReportMetric(middle, "ns/op")
-	b.ReportMetric(float64(n)*1e3/middle, "MB/s")
-	b.ReportMetric(ratios[len(ratios)/2], "times-ours")
-}
-
-// turn returns how many nanoseconds each of so many calls of work takes.
-func turn(b *testing.B, messages int, work func() error) float64 {
-	b.Helper()
-	runtime.GC()
-	start := time.Now()
-	for range messages {
-		if err := work(); err != nil {
-			b.Fatal(err)
+		for _, i := range mathrand.Perm(len(sides)) {
+			runtime.GC() // nobody pays for what another has left
+			start := time.Now()
+			if err := sides[i].work(); err != nil {
+				b.Fatal(sides[i].name, err)
+			}
+			took[i] = append(took[i], time.Since(start))
 		}
 	}
-	return float64(time.Since(start)) / float64(messages)
+	each := median(seconds(took[0])) / float64(messages)
+	b.ReportMetric(each*1e9, "ns/op")
+	b.ReportMetric(float64(n)/each/1e6, "MB/s")
+	for i, o := range ours {
+		report(b, o.name, cost, took[i+1], took[0])
+	}
 }
