@@ -110,12 +110,13 @@ var replicateKey = &operation[sdk.ReplicateKeyInput, sdk.ReplicateKeyOutput]{
 		if err := r.countKeys(replica.Account, replica.Region); err != nil {
 			return nil, err
 		}
-		if len(k.MultiRegion.Copies) >= maxCopies {
+		others := slices.DeleteFunc(k.MultiRegion.Copies, func(c keyrecord.Copy) bool {
+			return c.Region == replica.Region // one that is gone
+		})
+		if len(others) >= maxCopies {
 			return nil, limitExceeded("The key %s has %d copies, the most that it can have.", k.ARN(), maxCopies)
 		}
-		k.MultiRegion.Copies = append(slices.DeleteFunc(k.MultiRegion.Copies, func(c keyrecord.Copy) bool {
-			return c.Region == replica.Region // one that is gone
-		}), keyrecord.Copy{Region: replica.Region})
+		k.MultiRegion.Copies = append(others, keyrecord.Copy{Region: replica.Region})
 		k.Share(replica)
 		if err := setTags(replica, in.Tags); err != nil {
 			return nil, err
@@ -158,19 +159,20 @@ func (r *request) lasting(s types.KeyState) *keyrecord.Transition {
 }
 
 // writeCopies is writeKey, and gives all of k's other copies what they have in common
-// with it.
+// with it. A copy that is gone gets it too: to somebody else, whose clock is behind, it
+// is not, and what it has would be everybody's again if its deletion were cancelled.
 func (r *request) writeCopies(k *keyrecord.Key) error {
 	if k.MultiRegion != nil {
 		for _, c := range k.MultiRegion.Copies {
 			if c.Region == k.Region {
 				continue
 			}
-			other, err := r.readKey(k.Account, c.Region, k.ID)
+			other, err := r.service.keys.read(&r.draft, keyPlace{k.Account, c.Region, k.ID})
 			if err != nil {
 				return err
 			}
 			if other == nil {
-				continue // deleted
+				continue // its record has been deleted
 			}
 			other = other.Clone()
 			k.Share(other)
