@@ -221,3 +221,17 @@ func TestLargestCopies(t *testing.T) {
 		})
 	}
 }
+
+// TestLastCopyIsMadeAgain deletes one of as many copies as there can be, and makes it again:
+// it takes the place that it had.
+func TestLastCopyIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	w := newManyCopies(t, "AWS_KMS")
+	last := longRegion(kms.MaxCopies - 1)
+	in := &sdk.ReplicateKeyInput{KeyId: &w.id, ReplicaRegion: &last}
+	succeeds(t, w.in(t, 0), in)
+	w.now = w.now.Add(time.Hour)
+	succeeds(t, w.in(t, kms.MaxCopies-1), &sdk.ScheduleKeyDeletionInput{KeyId: &w.id, PendingWindowInDays: aws.Int32(7)})
+	w.now = w.now.AddDate(0, 0, 7)
+	succeeds(t, w.in(t, 0), in)
+}
