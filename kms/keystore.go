@@ -105,8 +105,8 @@ func (r *request) addToKeyStore(k *keyrecord.Key) error {
 }
 
 // keepInStore is for a key whose deletion is cancelled. Somebody else, whose clock says
-// that k is gone already, may be deleting its custom key store: one of the two has to be
-// decided again.
+// that k is gone already, may be deleting its custom key store, or giving its external key
+// to a new one: one of the two has to be decided again.
 func (r *request) keepInStore(k *keyrecord.Key) error {
 	if k.KeyStore == "" {
 		return nil
@@ -115,8 +115,12 @@ func (r *request) keepInStore(k *keyrecord.Key) error {
 	if err != nil {
 		return err
 	}
-	if all.Store(k.KeyStore) == nil {
-		return notFound("Key '%s' does not exist", k.ARN()) // or the store would not be gone
+	holder, err := r.draft.Get(k.StoreKeyName())
+	if err != nil {
+		return err
+	}
+	if all.Store(k.KeyStore) == nil || string(holder) != k.ID {
+		return notFound("Key '%s' does not exist", k.ARN()) // or it would have both
 	}
 	all.KeysMade++
 	return r.put(keyrecord.KeyStoresName(k.Account, k.Region), all.Marshal)

@@ -69,3 +69,36 @@ func TestCancelKeyDeletionWhileItsStoreIsDeleted(t *testing.T) {
 		})
 	}
 }
+
+// TestCancelKeyDeletionOfATakenExternalKey has two services, whose clocks differ by a
+// millisecond, disagree on whether a key is gone whose external key a new one then has:
+// the external key stays the new one's alone.
+func TestCancelKeyDeletionOfATakenExternalKey(t *testing.T) {
+	t.Parallel()
+	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1))
+	require.NoError(t, err)
+	f := newStoreFixture(t, false)
+	serve := func(now *time.Time) kms.API {
+		s, err := kms.New(t.Context(), kms.Config{
+			Store: sealed, Now: func() time.Time { return *now }, XKS: f.surroundings, XKSTimeout: time.Minute,
+		})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		return s.Client(root)
+	}
+	before, after := kmstest.Start, kmstest.Start
+	early, late := serve(&before), serve(&after)
+	f.api = early
+	id := f.createConnected(t, f.externalStore("s"))
+	old := f.createKey(t, externalKey(id, "key-1"))
+	succeeds(t, early, &sdk.ScheduleKeyDeletionInput{KeyId: &old, PendingWindowInDays: aws.Int32(7)})
+	before = kmstest.Start.Add(7*day - time.Millisecond)
+	after = kmstest.Start.Add(7 * day)
+
+	f.api = late
+	taken := f.createKey(t, externalKey(id, "key-1"))
+	refused(t, early, &sdk.CancelKeyDeletionInput{KeyId: &old}, "NotFoundException", "Key '"+old+"' does not exist")
+	require.Equal(t, types.KeyStateEnabled, f.state(t, taken))
+	before = after
+	refused(t, early, &sdk.DescribeKeyInput{KeyId: &old}, "NotFoundException", "Key '"+old+"' does not exist")
+}
