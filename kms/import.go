@@ -292,7 +292,14 @@ func (r *request) deleteMaterial(k *keyrecord.Key, m *keyrecord.Material) error 
 	case m.Pending && k.OnDemandStarted != nil:
 		return invalidState("The key material (id: %s) cannot be deleted from the KMS key %s, because a rotation to it is in progress.", m.ID, k.ARN())
 	case m.Pending && !k.Replica():
+		_, noted := k.Notes[m.ID]
+		delete(k.Notes, m.ID) // first: m is a place in the list of materials
 		k.Materials = slices.DeleteFunc(k.Materials, func(other keyrecord.Material) bool { return other.Pending })
+		if noted {
+			if err := r.writeLocal(k); err != nil {
+				return err
+			}
+		}
 		return r.writeCopies(k)
 	case len(m.Bytes) == 0:
 		return nil

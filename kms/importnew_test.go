@@ -288,3 +288,21 @@ func TestImportedKeyOfOneMaterialInCopies(t *testing.T) {
 		require.Equal(t, material, r.record(t, otherRegion).Current().Bytes)
 	})
 }
+
+// TestDescriptionOfMaterialThatWasGivenUp imports material that waits for a rotation, gives
+// it up, and imports it again: what was said of it the first time is over.
+func TestDescriptionOfMaterialThatWasGivenUp(t *testing.T) {
+	t.Parallel()
+	eachRig(t, 0, func(t *testing.T, r *rig) {
+		r.external(t, sdk.CreateKeyInput{})
+		i := r.importer(t)
+		succeeds(t, r.api, i.imported(t, random(32)))
+		in := i.as(t, asNew, random(32))
+		in.KeyMaterialDescription = aws.String("the second one")
+		second := importID(t, r.api, in)
+		succeeds(t, r.api, &sdk.DeleteImportedKeyMaterialInput{KeyId: &r.id, KeyMaterialId: &second})
+		in.KeyMaterialDescription = nil
+		require.Equal(t, second, importID(t, r.api, in))
+		require.Nil(t, listRotations(t, r.api, r.id, allMaterial)[1].KeyMaterialDescription)
+	})
+}
