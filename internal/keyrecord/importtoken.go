@@ -51,17 +51,19 @@ func ImportTokensName(account, region, keyID string) string {
 	return "kms/" + account + "/" + region + "/import/" + keyID
 }
 
-// Add puts a token at the end of the list. It takes those out that have expired, and the
-// oldest if there would be more than most, and returns their records' store keys.
+// Add puts a token at the end of the list. It takes those out that have expired, and then
+// the oldest while there are more than most, and returns their records' store keys.
 func (l *ImportTokens) Add(t ListedToken, now time.Time, most int) (removed []string) {
-	spare := len(l.Tokens) + 1 - most // how many go even if none has expired
 	l.Tokens = slices.DeleteFunc(append(l.Tokens, t), func(t ListedToken) bool {
-		gone := len(removed) < spare || !now.Before(t.Expires)
-		if gone {
+		expired := !now.Before(t.Expires)
+		if expired {
 			removed = append(removed, t.Record)
 		}
-		return gone
+		return expired
 	})
+	for ; len(l.Tokens) > most; l.Tokens = l.Tokens[1:] {
+		removed = append(removed, l.Tokens[0].Record)
+	}
 	return removed
 }
 

@@ -117,6 +117,14 @@ func TestImportTokenList(t *testing.T) {
 	add("i", 999, 99, "g", "h")
 	require.Len(t, l.Tokens, 1)
 
+	// of two clocks, one made a token that expires before an older one
+	l = &keyrecord.ImportTokens{}
+	add("a", 26, 2)
+	add("b", 24, 0)
+	add("c", 27, 3)
+	add("d", 48, 24, "b")
+	require.Len(t, l.Tokens, 3)
+
 	for record, want := range map[string]string{
 		``:        "keyrecord: import tokens: unexpected end of JSON input",
 		`{"v":2}`: "keyrecord: import tokens of format 2, this program knows 1",
