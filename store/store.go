@@ -57,8 +57,10 @@ type Store interface {
 
 	// Update runs fn and commits its writes at once, or none of them if fn returns
 	// an error. The effect is as if updates ran one after another. fn may run
-	// again after a conflict, so it must not have effects of its own. When Update
-	// returns nil the writes are as durable as the store is.
+	// again after a conflict, so it must not have effects of its own, but never
+	// after Update has returned, whatever it returned: what fn refers to may serve
+	// another purpose then. When Update returns nil the writes are as durable as the
+	// store is.
 	Update(ctx context.Context, fn func(Tx) error) error
 
 	// Watch yields every change to keys with the given prefix that was committed
