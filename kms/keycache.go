@@ -95,19 +95,10 @@ func (c *keyCache) put(e cachedKey) {
 	}
 }
 
-// materialCache keeps the usable form of key material by its id, which no two keys
-// share: parsing an RSA key costs as much as a signature.
-type materialCache struct {
-	mu   sync.RWMutex
-	keys map[string]*keyspec.Key // guarded by mu
-}
-
-// usable returns the form of k's material that the primitives take.
-func (c *materialCache) usable(k *keyrecord.Key, m *keyrecord.Material) (*keyspec.Key, error) {
-	c.mu.RLock()
-	u := c.keys[m.ID]
-	c.mu.RUnlock()
-	if u != nil {
+// usable returns the form of k's material that the primitives take. It is kept as long as
+// the key is, unless k is older than that and m has been deleted since.
+func (c *keyCache) usable(k *keyrecord.Key, m *keyrecord.Material) (*keyspec.Key, error) {
+	if u := c.materials.get(m.ID); u != nil {
 		return u, nil
 	}
 	spec, ok := keyspec.Lookup(k.Spec)
@@ -118,6 +109,29 @@ func (c *materialCache) usable(k *keyrecord.Key, m *keyrecord.Material) (*keyspe
 	if err != nil {
 		return nil, err
 	}
+	c.mu.RLock() // meanwhile nothing is forgotten
+	defer c.mu.RUnlock()
+	if now := c.records[keyPlace{k.Account, k.Region, k.ID}].key; now != nil && now.Has(m.ID) {
+		c.materials.put(m.ID, u)
+	}
+	return u, nil
+}
+
+// materialCache keeps the usable form of key material by its id, which no two keys
+// share: parsing an RSA key costs as much as a signature.
+type materialCache struct {
+	mu   sync.RWMutex
+	keys map[string]*keyspec.Key // guarded by mu
+}
+
+// get returns what is kept of the material with the given id, or nil.
+func (c *materialCache) get(id string) *keyspec.Key {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.keys[id]
+}
+
+func (c *materialCache) put(id string, u *keyspec.Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.keys == nil {
@@ -129,8 +143,7 @@ func (c *materialCache) usable(k *keyrecord.Key, m *keyrecord.Material) (*keyspe
 			break
 		}
 	}
-	c.keys[m.ID] = u
-	return u, nil
+	c.keys[id] = u
 }
 
 // forget lets go of the materials that k has had and does not have now, when it is nil
@@ -139,12 +152,8 @@ func (c *materialCache) forget(k, now *keyrecord.Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range k.Materials {
-		id := k.Materials[i].ID
-		if now != nil {
-			if m := now.Material(id); m != nil && len(m.Bytes) > 0 {
-				continue
-			}
+		if id := k.Materials[i].ID; now == nil || !now.Has(id) {
+			delete(c.keys, id)
 		}
-		delete(c.keys, id)
 	}
 }

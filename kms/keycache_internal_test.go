@@ -25,7 +25,7 @@ func newCachedKey(id string, version uint64, size int) cachedKey {
 // use has a material parsed.
 func (e cachedKey) use(t *testing.T, c *keyCache) {
 	t.Helper()
-	_, err := c.materials.usable(e.key, e.key.Current())
+	_, err := c.usable(e.key, e.key.Current())
 	require.NoError(t, err)
 }
 
@@ -73,6 +73,8 @@ func TestDeletedMaterialIsForgotten(t *testing.T) {
 	forgotten := cachedKey{"k", 3, e.key.Clone(), 1}
 	forgotten.key.Materials[0].Forget()
 	c.put(forgotten)
+	require.NotContains(t, c.materials.keys, e.key.Materials[0].ID)
+	e.use(t, &c) // by a request that began before
 	require.NotContains(t, c.materials.keys, e.key.Materials[0].ID)
 	require.Contains(t, c.materials.keys, other.key.Materials[0].ID)
 }

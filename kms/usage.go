@@ -30,5 +30,5 @@ func checkUsage[A ~string](operation string, k *keyrecord.Key, usage types.KeyUs
 
 // usable returns k's current material in the form that the primitives take.
 func (r *request) usable(k *keyrecord.Key) (*keyspec.Key, error) {
-	return r.service.keys.materials.usable(k, k.Current())
+	return r.service.keys.usable(k, k.Current())
 }

@@ -123,6 +123,12 @@ func (k *Key) Material(id string) *Material {
 	return nil
 }
 
+// Has reports whether k has the bytes of the material with the given id, expired or not.
+func (k *Key) Has(id string) bool {
+	m := k.Material(id)
+	return m != nil && len(m.Bytes) > 0
+}
+
 // Note keeps what the importer of a material has said of it, and nothing of materials that
 // k does not have any more.
 func (k *Key) Note(id, text string) {

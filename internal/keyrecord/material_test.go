@@ -84,3 +84,14 @@ func TestShareOfImportedMaterial(t *testing.T) {
 	require.False(t, other.Materials[1].Pending)
 	require.Nil(t, k.Materials[1].ValidTo)
 }
+
+func TestHas(t *testing.T) {
+	t.Parallel()
+	k := &keyrecord.Key{ID: id, Materials: []keyrecord.Material{keyrecord.NewMaterial(id, make([]byte, 32), created)}}
+	m := &k.Materials[0]
+	require.True(t, k.Has(m.ID))
+	require.False(t, k.Has("another"))
+	m.Forget()
+	require.False(t, k.Has(m.ID))
+	require.NotNil(t, k.Material(m.ID))
+}
