@@ -35,8 +35,9 @@ type RangeFunc func(ctx context.Context, offset, length int64) (io.ReadCloser, e
 // that is shorter or longer than the range is an error, and no more than one byte
 // beyond the range is read.
 //
-// fetch gets ctx. Errors of fetch are returned as they are; the reader is safe for
-// concurrent use if fetch is.
+// fetch gets ctx. Errors of fetch are returned as they are, except that [io.EOF], which
+// would say that the object ends there, becomes [io.ErrUnexpectedEOF]. The reader is safe
+// for concurrent use if fetch is.
 func NewRangeReaderAt(ctx context.Context, size int64, fetch RangeFunc) io.ReaderAt {
 	return &rangeReader{ctx, size, fetch}
 }
@@ -68,6 +69,9 @@ func (r *rangeReader) ReadAt(p []byte, off int64) (n int, err error) {
 // read fills p, which lies within the object.
 func (r *rangeReader) read(p []byte, off int64) (int, error) {
 	body, err := r.fetch(r.ctx, off, int64(len(p)))
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
 	if err != nil {
 		return 0, err
 	}

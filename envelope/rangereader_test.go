@@ -147,6 +147,25 @@ func TestRangeReaderAtErrors(t *testing.T) {
 	require.ErrorIs(t, err, gone)
 	require.EqualError(t, err, "envelope: reading the message: 404 Not Found")
 
+	// a connection that ends is no end of the object
+	r = NewRangeReaderAt(t.Context(), 1000, func(context.Context, int64, int64) (io.ReadCloser, error) { return nil, io.EOF })
+	_, err = r.ReadAt(make([]byte, 1), 0)
+	require.Equal(t, io.ErrUnexpectedEOF, err)
+	message := unsigned(t, counted(10), 4, false)
+	whole, lost := bytes.NewReader(message), false
+	r = NewRangeReaderAt(t.Context(), int64(len(message)), func(_ context.Context, off, n int64) (io.ReadCloser, error) {
+		if lost {
+			return nil, io.EOF
+		}
+		return io.NopCloser(io.NewSectionReader(whole, off, n)), nil
+	})
+	opened, err := NewReaderAt(t.Context(), r, int64(len(message)), openManager, nil)
+	require.NoError(t, err)
+	lost = true
+	_, err = opened.ReadAt(make([]byte, 1), 0)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.NotErrorIs(t, err, ErrTruncated)
+
 	r = NewRangeReaderAt(t.Context(), 1000, func(context.Context, int64, int64) (io.ReadCloser, error) { return nil, nil })
 	_, err = r.ReadAt(make([]byte, 1), 0)
 	require.ErrorContains(t, err, "no body")
