@@ -52,6 +52,7 @@ func (r *request) rotateDue(ctx context.Context) bool {
 // by another's doing.
 func (s *Service) rotate(ctx context.Context, now time.Time, k *keyrecord.Key) bool {
 	r := s.newRequest(rotation{}, identity.Caller{Account: k.Account, Region: k.Region})
+	defer r.release()
 	r.now, r.event.Time = now, now
 	r.event.Identity = audit.Identity{Type: "AWSService", Account: k.Account}
 	overtaken, recorded := false, false
