@@ -24,7 +24,8 @@ type Cache[K comparable, V any] struct {
 	recent  list.List           // of *Entry[K, V], the most recently used first
 	flights map[K]*flight[K, V] // the loads that others may join
 	stats   Stats
-	sweeper *time.Timer // nil while nothing is going to expire
+	sweeper *time.Timer // nil until something is kept
+	wake    time.Time   // when the sweeper runs next; zero if it does not
 }
 
 // Entry is a value that is pinned: it is not handed to the cache's drop function
@@ -68,7 +69,7 @@ func New[K comparable, V any](capacity int, drop func(V)) *Cache[K, V] {
 // best computed from the time before the work began.
 //
 // Its context has the values of the request that has begun the load, and is done
-// when everybody who waited for it has given up.
+// when everybody who waited for it has given up. It has no deadline, see [Deadline].
 type Load[V any] func(ctx context.Context) (v V, expires time.Time, err error)
 
 // Get returns the entry of key, pinned, and whether it was there. If it was not,
@@ -143,6 +144,10 @@ func (c *Cache[K, V]) Clear() {
 		c.remove(e)
 	}
 	clear(c.flights)
+	if c.sweeper != nil {
+		c.sweeper.Stop()
+		c.wake = time.Time{}
+	}
 }
 
 // Stats returns the counters.
@@ -164,9 +169,7 @@ func (c *Cache[K, V]) insert(e *Entry[K, V], now time.Time) {
 	e.pins.Add(1)
 	e.place = c.recent.PushFront(e)
 	c.entries[e.key] = e
-	if c.sweeper == nil {
-		c.schedule(e.expires.Sub(now))
-	}
+	c.schedule(e.expires, now)
 }
 
 // remove takes out an entry that is in the cache. mu is held.
@@ -177,16 +180,27 @@ func (c *Cache[K, V]) remove(e *Entry[K, V]) {
 	e.Release()
 }
 
-// schedule has the entries swept in d, so that nothing outlives its time only
-// because nobody asks for it any more. mu is held.
-func (c *Cache[K, V]) schedule(d time.Duration) {
-	c.sweeper = time.AfterFunc(max(d, sweepPause), func() {
+// schedule has the entries swept at the given time, unless they are before, so that
+// nothing outlives its time only because nobody asks for it any more. mu is held.
+func (c *Cache[K, V]) schedule(at, now time.Time) {
+	if earliest := now.Add(sweepPause); at.Before(earliest) {
+		at = earliest
+	}
+	if !c.wake.IsZero() && !at.Before(c.wake) {
+		return
+	}
+	c.wake = at
+	if c.sweeper != nil {
+		c.sweeper.Reset(at.Sub(now))
+		return
+	}
+	c.sweeper = time.AfterFunc(at.Sub(now), func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		now := time.Now()
-		c.sweeper = nil
+		c.wake = time.Time{}
 		if next, some := c.sweep(now); some {
-			c.schedule(next.Sub(now))
+			c.schedule(next, now)
 		}
 	})
 }

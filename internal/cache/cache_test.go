@@ -149,6 +149,26 @@ func TestExpiredIsDroppedWithoutBeingAskedFor(t *testing.T) {
 	})
 }
 
+// A value that expires soon is dropped then, though the cache holds others that last.
+func TestExpiredIsDroppedInTimeBesideWhatLasts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var d dropped
+		c := cache.New[string, string](4, d.add)
+		get(t, c, "long", lasting("long"))
+		get(t, c, "short", func(context.Context) (string, time.Time, error) {
+			return "short", time.Now().Add(time.Minute), nil
+		})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, []string{"short"}, d.all())
+		time.Sleep(time.Hour - time.Minute)
+		synctest.Wait()
+		require.Equal(t, []string{"short", "long"}, d.all())
+		require.Equal(t, cache.Stats{Misses: 2, Loads: 2, Expirations: 2}, c.Stats())
+	})
+}
+
 func TestExpiredOnArrivalIsGivenButNotKept(t *testing.T) {
 	t.Parallel()
 	var d dropped

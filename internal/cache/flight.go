@@ -28,7 +28,7 @@ type flight[K comparable, V any] struct {
 func (c *Cache[K, V]) join(ctx context.Context, key K, load Load[V]) *flight[K, V] {
 	f := c.flights[key]
 	if f == nil {
-		detached, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		detached, cancel := detach(ctx)
 		f = &flight[K, V]{key: key, cancel: cancel, done: make(chan struct{}), err: errExited}
 		c.flights[key] = f
 		c.stats.Loads++
@@ -36,6 +36,30 @@ func (c *Cache[K, V]) join(ctx context.Context, key K, load Load[V]) *flight[K, 
 	}
 	f.waiting++
 	return f
+}
+
+// deadlineKey is the key of a load's context for the deadline of the request that has
+// begun it.
+type deadlineKey struct{}
+
+// detach returns the context of a load that ctx's request begins.
+func detach(ctx context.Context) (context.Context, context.CancelFunc) {
+	detached := context.WithoutCancel(ctx)
+	if deadline, ok := Deadline(ctx); ok {
+		detached = context.WithValue(detached, deadlineKey{}, deadline)
+	}
+	return context.WithCancel(detached)
+}
+
+// Deadline returns when the result of what is done under ctx is expected: ctx's own
+// deadline or, in a load, that of the request which has begun it, if that is earlier.
+// A load is not ended then, as others may wait for longer; it is for dividing the time.
+func Deadline(ctx context.Context) (deadline time.Time, ok bool) {
+	deadline, ok = ctx.Deadline()
+	if expected, has := ctx.Value(deadlineKey{}).(time.Time); has && (!ok || expected.Before(deadline)) {
+		return expected, true
+	}
+	return deadline, ok
 }
 
 // fly runs the load and hands its result over.

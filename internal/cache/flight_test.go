@@ -189,19 +189,50 @@ func TestDoneContextIsRefused(t *testing.T) {
 	require.Equal(t, cache.Stats{Misses: 1, Loads: 1, Entries: 1}, c.Stats())
 }
 
-// The load has the values of the request that began it, but not its deadline.
+// The load has the values of the request that began it. It knows that one's deadline,
+// but is not ended by it.
 func TestLoadIsDetached(t *testing.T) {
 	t.Parallel()
 	type name struct{}
 	ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), name{}, "first"), time.Hour)
 	defer cancel()
+	want, _ := ctx.Deadline()
 	c := cache.New[string, string](1, nil)
 	got := <-ask(ctx, c, func(ctx context.Context) (string, time.Time, error) {
 		_, limited := ctx.Deadline()
 		require.False(t, limited)
+		expected, limited := cache.Deadline(ctx)
+		require.True(t, limited)
+		require.Equal(t, want, expected)
 		return ctx.Value(name{}).(string), time.Now().Add(time.Hour), nil
 	})
 	require.Equal(t, result{value: "first"}, got)
+}
+
+func TestDeadline(t *testing.T) {
+	t.Parallel()
+	_, limited := cache.Deadline(t.Context())
+	require.False(t, limited)
+	now := time.Now()
+	outer, cancel := context.WithDeadline(t.Context(), now.Add(time.Hour))
+	defer cancel()
+	deadline, limited := cache.Deadline(outer)
+	require.True(t, limited)
+	require.Equal(t, now.Add(time.Hour), deadline)
+
+	// In a load, the earlier of its own deadline and that of the request holds.
+	for own, want := range map[time.Duration]time.Duration{time.Minute: time.Minute, 2 * time.Hour: time.Hour} {
+		c := cache.New[string, string](1, nil)
+		got := <-ask(outer, c, func(ctx context.Context) (string, time.Time, error) {
+			ctx, cancel := context.WithDeadline(ctx, now.Add(own))
+			defer cancel()
+			deadline, limited := cache.Deadline(ctx)
+			require.True(t, limited)
+			require.Equal(t, now.Add(want), deadline)
+			return "value", now, nil
+		})
+		require.Equal(t, result{value: "value"}, got)
+	}
 }
 
 func TestLoadThatPanicsOrExits(t *testing.T) {
