@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sealring/sealring/internal/cache"
 )
 
 // What the zero [FailoverOptions] stand for.
@@ -78,8 +80,8 @@ type FailoverOptions struct {
 // while all are up outlives any of them, and encryption goes on when one is down.
 //
 // Only an outage makes it try the next: what a keyring refuses is refused, because a
-// missing permission or a disabled key has to be seen. A keyring has to return with
-// its context's error when that is done. An attempt that ends because the caller's
+// missing permission or a disabled key has to be seen, and who refuses is up again. A keyring
+// has to return with its context's error when that is done. An attempt that ends because the caller's
 // context is done does not count against a keyring, nor does one that was given less
 // than half of the Timeout because the caller's deadline was near.
 //
@@ -238,7 +240,7 @@ func (k *Failover) attempt(ctx context.Context, i, left int, call func(context.C
 		return false, err
 	}
 	limit := k.timeout
-	if deadline, ok := ctx.Deadline(); ok && left > 1 {
+	if deadline, ok := cache.Deadline(ctx); ok && left > 1 { // a cache's load included
 		limit = min(limit, time.Until(deadline)/time.Duration(left))
 	}
 	within, cancel := context.WithTimeout(ctx, limit)
@@ -258,6 +260,9 @@ func (k *Failover) attempt(ctx context.Context, i, left int, call func(context.C
 	case k.down(err):
 		k.record(i, time.Now().Add(k.cooldown))
 		return true, err
+	}
+	if none, ok := err.(*NoMatchError); !ok || len(none.Attempts) > 0 {
+		k.record(i, time.Time{}) // who refuses is up; one that had nothing to try may not be
 	}
 	return false, err
 }

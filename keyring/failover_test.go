@@ -170,6 +170,66 @@ func TestFailoverDoesNotMaskARefusal(t *testing.T) {
 	})
 }
 
+// Who refuses is there: after an outage, a refusal is not masked by others until the
+// next try.
+func TestFailoverTakesARefusalForAnAnswer(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, s *sites, call func(*testing.T, context.Context) (string, error)) {
+		s.a.fail = down
+		asked, err := call(t, t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "ab", asked)
+		s.a.fail = refuses
+		time.Sleep(30 * time.Second)
+		for range 3 {
+			asked, err = call(t, t.Context())
+			require.ErrorIs(t, err, errRefused)
+			require.Equal(t, "a", asked)
+		}
+	})
+}
+
+// A keyring that has found nothing to decrypt has called nobody, and says nothing of
+// its health.
+func TestFailoverLearnsNothingWithoutAnAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSites(t, keyring.FailoverOptions{Unavailable: isOutage})
+		s.a.fail = down
+		_, err := s.decrypt(t, t.Context())
+		require.NoError(t, err)
+		s.a.fail = func(context.Context) error { return &keyring.NoMatchError{} }
+		time.Sleep(30 * time.Second)
+		asked, err := s.decrypt(t, t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "ab", asked)
+		asked, err = s.decrypt(t, t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "b", asked)
+	})
+}
+
+// A load of a cache is detached from its callers, but keyrings have to share their
+// time even so: else a Region that hangs takes every caller with a deadline with it.
+func TestFailoverSharesTheTimeOfCallersOfACache(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSites(t, keyring.FailoverOptions{})
+		s.a.fail = hangs
+		c := newCaching(t, keyring.NewManager(s), keyring.CachingOptions{})
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
+			start := time.Now()
+			m, err := c.EncryptionMaterials(ctx, committing)
+			require.NoError(t, err)
+			require.NoError(t, m.Complete())
+			require.Equal(t, 300*time.Millisecond, time.Since(start))
+			cancel()
+			c.Clear()
+		}
+	})
+}
+
 func TestFailoverDoesNotWaitForARegionThatHangs(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, s *sites, call func(*testing.T, context.Context) (string, error)) {
