@@ -1,6 +1,7 @@
 package branchkey_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -146,6 +147,37 @@ func TestPartitions(t *testing.T) {
 	require.Equal(t, branchkey.CacheStats{Hits: 1, Misses: 5, Loads: 5, Entries: 5}, cache.Stats())
 }
 
+// nameless is a store that is not Named.
+type nameless struct{ branchkey.Store }
+
+// Two stores without a name may hold different keys under one id: they share nothing,
+// whatever the partition.
+func TestStoresWithoutANameShareNothing(t *testing.T) {
+	t.Parallel()
+	one, two := newStatic(), newStatic()
+	two.secrets = map[string][]byte{two.versions[0]: bytes.Repeat([]byte{9}, branchkey.KeyLen)}
+	two.versions = two.versions[:1]
+	one.versions = one.versions[:1]
+	o := &branchkey.Options{Cache: branchkey.NewCache(0), Partition: "shared"}
+	mine, other := newRing(t, nameless{one}, one.id, o), newRing(t, nameless{two}, two.id, o)
+	m := sealed(t, mine)
+	require.NoError(t, opens(t, mine, m))
+	require.ErrorIs(t, opens(t, other, m), keyring.ErrUnwrap, "another store's key")
+	n := sealed(t, other)
+	require.NoError(t, opens(t, newRing(t, two, two.id, nil), n), "wrapped with a key of its own store")
+}
+
+// A key that the store should not have given is not left in memory.
+func TestKeysThatAreRefusedAreWiped(t *testing.T) {
+	t.Parallel()
+	s := &keepingStore{staticStore: newStatic()}
+	s.mislabel = "another id"
+	ring := newRing(t, s, s.id, nil)
+	require.ErrorIs(t, ring.OnEncrypt(t.Context(), encryption(t, nil)), branchkey.ErrResponse)
+	require.Len(t, s.keys, 1)
+	require.Nil(t, s.keys[0].Bytes())
+}
+
 // A store's active key and its version of an empty name, and ids that look alike
 // when they are put together, do not meet.
 func TestCacheKeysAreApart(t *testing.T) {
@@ -237,11 +269,15 @@ func TestTimeToLiveBeginsWithTheLoad(t *testing.T) {
 // keepingStore remembers the keys that it hands out.
 type keepingStore struct {
 	*staticStore
-	keys []*branchkey.Key
+	keys     []*branchkey.Key
+	mislabel string // the id to give instead of the right one, if not empty
 }
 
 func (k *keepingStore) ActiveBranchKey(ctx context.Context, id string) (*branchkey.Key, error) {
 	key, err := k.staticStore.ActiveBranchKey(ctx, id)
+	if err == nil && k.mislabel != "" {
+		key, err = branchkey.NewKey(k.mislabel, key.Version(), key.Bytes(), nil)
+	}
 	k.keys = append(k.keys, key)
 	return key, err
 }

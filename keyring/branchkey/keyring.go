@@ -29,7 +29,8 @@ type Options struct {
 	// Partition is the keyring's part of a shared Cache. Keyrings with the same
 	// partition use each other's cached keys if their stores have the same name, so
 	// the KMS is not asked whether this keyring may: they should have the same rights.
-	// Zero means a partition that no other keyring has.
+	// Zero means a partition that no other keyring has, as does a store that is not
+	// [Named].
 	Partition string
 }
 
@@ -100,11 +101,11 @@ func newKeyring(store Store, ttl time.Duration, o *Options) (*Keyring, error) {
 	if k.cache == nil {
 		k.cache = NewCache(o.MaxKeys)
 	}
-	if o.Partition != "" {
-		k.partition = "given/" + o.Partition
-	}
 	if named, ok := store.(Named); ok {
 		k.name = named.LogicalName()
+		if o.Partition != "" {
+			k.partition = "given/" + o.Partition
+		}
 	}
 	return k, nil
 }
@@ -185,6 +186,9 @@ func (k *Keyring) load(ctx context.Context, name cacheKey) (key *Key, err error)
 	case err != nil:
 		return nil, err
 	case key == nil || key.id != name.id || !name.active && key.version != name.version:
+		if key != nil {
+			key.Destroy()
+		}
 		return nil, fmt.Errorf("%w: the store gave another branch key than %.100q", ErrResponse, name.id)
 	}
 	return key, nil
