@@ -50,7 +50,8 @@ type Attempt struct {
 	Err      error
 }
 
-// Error names every attempt, by provider and info, with its error.
+// Error names every attempt, by the first 200 characters of provider and info, with
+// its error: a message may hold much of both.
 func (e *NoMatchError) Error() string {
 	if len(e.Attempts) == 0 {
 		return ErrNoMatch.Error() + ": none is addressed to this keyring"
@@ -62,7 +63,7 @@ func (e *NoMatchError) Error() string {
 			fmt.Fprintf(&b, "; %v", a.Err)
 			continue
 		}
-		fmt.Fprintf(&b, "; %q %q: %v", a.Provider, a.Info, a.Err)
+		fmt.Fprintf(&b, "; %.200q %.200q: %v", a.Provider, a.Info, a.Err)
 	}
 	return b.String()
 }

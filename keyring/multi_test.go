@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -258,4 +259,14 @@ func TestMultiEndsWithItsContext(t *testing.T) {
 	}}, fake{}).OnEncrypt(ctx, m)
 	require.ErrorIs(t, err, context.Canceled)
 	require.False(t, m.HasDataKey())
+}
+
+// A message may hold megabytes of what its data keys are called: no error repeats that.
+func TestNoMatchErrorIsBounded(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 1<<16-1)
+	err := &keyring.NoMatchError{Attempts: []keyring.Attempt{{Provider: long, Info: []byte(long), Err: errFake}}}
+	require.Less(t, len(err.Error()), 1000)
+	require.ErrorContains(t, err, long[:200])
+	require.Equal(t, long, string(err.Attempts[0].Info))
 }
