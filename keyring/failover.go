@@ -80,10 +80,11 @@ type FailoverOptions struct {
 // while all are up outlives any of them, and encryption goes on when one is down.
 //
 // Only an outage makes it try the next: what a keyring refuses is refused, because a
-// missing permission or a disabled key has to be seen, and who refuses is up again. A keyring
-// has to return with its context's error when that is done. An attempt that ends because the caller's
-// context is done does not count against a keyring, nor does one that was given less
-// than half of the Timeout because the caller's deadline was near.
+// missing permission or a disabled key has to be seen, and who refuses is up. A
+// keyring has to return with its context's error when that is done. An attempt that
+// ends because the caller's context is done does not count against a keyring, nor does
+// one that was given less than half of the Timeout because the caller's deadline was
+// near. Below a cache, the deadline is that of the request which began the load.
 //
 // A Failover is safe for concurrent use.
 type Failover struct {

@@ -23,7 +23,9 @@ import "context"
 //	})
 //
 // Each is called in the goroutine that does the work, which waits for it, and several
-// may run at a time. What they return must not be nil. No hook is given a key in the clear
+// may run at a time. What a cache loads is told to the hooks of the request that began
+// the load, even after that request was given up, if others wait for it too. What hooks
+// return must not be nil. No hook is given a key in the clear
 // or plaintext. Without hooks, the price of all this is to look for them in the context.
 type Hooks struct {
 	// KeyWrapping is called before one data key is wrapped, generated or unwrapped
@@ -80,7 +82,8 @@ type DataWorkEnd func(n int64, err error)
 
 // CacheLookup is one question to a cache.
 type CacheLookup struct {
-	// Cache says which: "caching manager" for a [Caching].
+	// Cache says which: "caching manager" for a [Caching], "branch keys" for the
+	// keyring of package branchkey.
 	Cache string
 	// Operation is what the answer is for: OpEncrypt or OpDecrypt for the materials
 	// of a message, OpWrap or OpUnwrap for a wrapping key.

@@ -52,9 +52,9 @@ func NewMRKFailover(keyARNs []string, client ClientFunc, o *Options) (*keyring.F
 // KeyUnavailableException, and throttling that outlasts the client's retries. It is
 // for [keyring.FailoverOptions].
 //
-// What a [keyring.Failover] has found to be an outage is one. A refusal is not, be it for permissions, for a key that does not exist or
-// for its state; nor is a call that its caller has cancelled. Of a
-// [keyring.NoMatchError] one attempt suffices.
+// What a [keyring.Failover] has found to be an outage is one. A refusal is not, be it
+// for permissions, for a key that does not exist or for its state; nor is a call that
+// its caller has cancelled. Of a [keyring.NoMatchError] one attempt suffices.
 func Unavailable(err error) bool {
 	if none, ok := errors.AsType[*keyring.NoMatchError](err); ok {
 		return slices.ContainsFunc(none.Attempts, func(a keyring.Attempt) bool { return Unavailable(a.Err) })

@@ -37,6 +37,10 @@
 // but not use the KMS key, can make no item and alter none. They can delete items, and
 // put an older active item back, so that keyrings encrypt with an older version again.
 //
+// None of this holds for a key store with [AnyKey] or [AnyKeyInRegion]: an item may then
+// be encrypted under a KMS key of whoever wrote it. Such a store is for tables that only
+// the trusted can write.
+//
 // # Deleting a branch key
 //
 // There is no operation for it, as there is none in AWS's library. Deleting the items
