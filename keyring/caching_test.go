@@ -282,6 +282,33 @@ func TestCachingAge(t *testing.T) {
 	})
 }
 
+// slowOpening takes its time to open a message.
+type slowOpening struct{ keyring.Manager }
+
+func (s slowOpening) DecryptionMaterials(ctx context.Context, r keyring.DecryptionRequest) (*keyring.DecryptionMaterials, error) {
+	m, err := s.Manager.DecryptionMaterials(ctx, r)
+	time.Sleep(30 * time.Second)
+	return m, err
+}
+
+// For decryption too, the age counts from the question: so long ago the key service
+// may have been asked.
+func TestCachingAgeForDecryption(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrigin(t)
+		r := opening(seal(t, o, committing))
+		c := newCaching(t, slowOpening{o}, keyring.CachingOptions{MaxAge: time.Minute})
+		open(t, c, r)
+		time.Sleep(30*time.Second - 1)
+		open(t, c, r)
+		require.Len(t, o.opening, 1)
+		time.Sleep(time.Nanosecond)
+		open(t, c, r)
+		require.Len(t, o.opening, 2)
+	})
+}
+
 func TestCachingCapacity(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t)

@@ -169,6 +169,21 @@ func TestExpiredIsDroppedInTimeBesideWhatLasts(t *testing.T) {
 	})
 }
 
+// Clear stops the sweeper, and what is kept afterwards starts it again.
+func TestExpiredIsDroppedAfterClear(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var d dropped
+		c := cache.New[string, string](4, d.add)
+		get(t, c, "a", lasting("1"))
+		c.Clear()
+		get(t, c, "b", lasting("2"))
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		require.Equal(t, []string{"1", "2"}, d.all())
+	})
+}
+
 func TestExpiredOnArrivalIsGivenButNotKept(t *testing.T) {
 	t.Parallel()
 	var d dropped

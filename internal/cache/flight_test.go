@@ -179,6 +179,29 @@ func TestClearForgetsLoadsUnderWay(t *testing.T) {
 	})
 }
 
+// Whoever gives up a load that Clear has made forget leaves its successor alone.
+func TestForgottenLoadSparesTheSuccessor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, old, next := cache.New[string, string](1, nil), newGate(), newGate()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		quitter := ask(ctx, c, old.load)
+		synctest.Wait()
+		c.Clear()
+		one := ask(t.Context(), c, next.load)
+		synctest.Wait()
+		cancel()
+		require.ErrorIs(t, (<-quitter).err, context.Canceled)
+		two := ask(t.Context(), c, next.load)
+		synctest.Wait()
+		close(next.open)
+		require.Equal(t, result{value: "value"}, <-one)
+		require.Equal(t, result{value: "value"}, <-two)
+		require.Equal(t, 1, next.begun)
+	})
+}
+
 func TestDoneContextIsRefused(t *testing.T) {
 	t.Parallel()
 	c := cache.New[string, string](1, nil)
