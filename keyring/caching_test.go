@@ -203,6 +203,20 @@ func TestCachingHandsOutCopies(t *testing.T) {
 	}
 }
 
+// Copies of materials with several encrypted data keys have the same array of them: one
+// that grows must not write into what another appends to.
+func TestCachingCopiesGrowApart(t *testing.T) {
+	t.Parallel()
+	ring := newMulti(t, newAES(t, "a"), newAES(t, "b"), newAES(t, "c"))
+	c := newCaching(t, keyring.NewManager(ring), keyring.CachingOptions{})
+	first, second := seal(t, c, committing), seal(t, c, committing)
+	require.NoError(t, first.AddEncryptedDataKey(keyring.EncryptedDataKey{Provider: "one"}))
+	require.NoError(t, second.AddEncryptedDataKey(keyring.EncryptedDataKey{Provider: "two"}))
+	require.Equal(t, "one", first.EncryptedDataKeys()[3].Provider)
+	require.Equal(t, "two", second.EncryptedDataKeys()[3].Provider)
+	require.Len(t, seal(t, c, committing).EncryptedDataKeys(), 3)
+}
+
 // Suites without a key derivation use the data key itself: it must never serve twice.
 func TestCachingNeverSharesPlainDataKeys(t *testing.T) {
 	t.Parallel()

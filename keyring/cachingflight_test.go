@@ -101,6 +101,59 @@ func TestCachingKeepsNothingOfTheCaller(t *testing.T) {
 	})
 }
 
+// gated is a manager whose decryption waits.
+type gated struct {
+	keyring.Manager
+	open chan struct{}
+}
+
+func (g gated) DecryptionMaterials(ctx context.Context, r keyring.DecryptionRequest) (*keyring.DecryptionMaterials, error) {
+	<-g.open
+	return g.Manager.DecryptionMaterials(ctx, r)
+}
+
+// The same for decryption: the encrypted data keys are the caller's, and others wait
+// for what they hold.
+func TestCachingKeepsNoEncryptedDataKeyOfTheCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOrigin(t)
+		m := seal(t, o, committing)
+		g := gated{o, make(chan struct{})}
+		c := newCaching(t, g, keyring.CachingOptions{})
+		// The requests of two callers: equal, with nothing in common.
+		request := func() keyring.DecryptionRequest {
+			r := opening(m)
+			r.EncryptedDataKeys = []keyring.EncryptedDataKey{r.EncryptedDataKeys[0].Clone()}
+			r.Reproduced = keyring.EncryptionContext{"tenant": "42"}
+			return r
+		}
+		r := request()
+		ctx, cancel := context.WithCancel(t.Context())
+		first, second := make(chan error, 1), make(chan error, 1)
+		go func() {
+			_, err := c.DecryptionMaterials(ctx, r)
+			first <- err
+		}()
+		synctest.Wait()
+		var got *keyring.DecryptionMaterials
+		go func() {
+			var err error
+			got, err = c.DecryptionMaterials(t.Context(), request())
+			second <- err
+		}()
+		synctest.Wait()
+		cancel()
+		require.ErrorIs(t, <-first, context.Canceled)
+		r.EncryptedDataKeys[0].Ciphertext[0] ^= 1
+		r.EncryptedDataKeys[0].Info[0] ^= 1
+		r.Context["tenant"], r.Reproduced["tenant"] = "43", "44"
+		close(g.open)
+		require.NoError(t, <-second)
+		require.Equal(t, m.DataKey(), got.DataKey())
+	})
+}
+
 func TestCachingCancelsWhatNobodyWaitsFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
