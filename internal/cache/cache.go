@@ -230,8 +230,10 @@ func (e *Entry[K, V]) Release() {
 	}
 }
 
-// expired compares both clocks: the monotonic one may stand still while the
-// machine sleeps, and the other can be set back.
-func (e *Entry[K, V]) expired(now time.Time) bool {
-	return !now.Before(e.expires) || !now.Round(0).Before(e.expires.Round(0))
+func (e *Entry[K, V]) expired(now time.Time) bool { return Passed(e.expires, now) }
+
+// Passed reports whether at is not after now by either clock: the monotonic one may
+// stand still while the machine sleeps, and the other can be set back.
+func Passed(at, now time.Time) bool {
+	return !now.Before(at) || !now.Round(0).Before(at.Round(0))
 }

@@ -84,7 +84,7 @@ func (c *Cache) get(ctx context.Context, op keyring.Operation, name cacheKey, tt
 			return nil, nil, err
 		}
 		// Another keyring may keep keys for longer than this one does.
-		if hit && tooOld(entry.Value().loaded, ttl) {
+		if hit && cache.Passed(entry.Value().loaded.Add(ttl), time.Now()) {
 			c.keys.Remove(entry)
 			entry.Release()
 			report(keyring.CacheSpent)
@@ -95,10 +95,4 @@ func (c *Cache) get(ctx context.Context, op keyring.Operation, name cacheKey, tt
 		}
 		return entry.Value().Key, entry.Release, nil
 	}
-}
-
-// tooOld compares both clocks: the monotonic one may stand still while the machine
-// sleeps, and the other can be set back.
-func tooOld(loaded time.Time, ttl time.Duration) bool {
-	return time.Since(loaded) >= ttl || time.Now().Round(0).Sub(loaded.Round(0)) >= ttl
 }
