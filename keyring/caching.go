@@ -26,7 +26,8 @@ type CachingOptions struct {
 	MaxAge time.Duration
 
 	// MaxMessages is how many messages a data key may encrypt: zero means 2³²,
-	// which is also the most.
+	// which is also the most. While an entry is made all who want it wait, so callers
+	// at the same time go on by as many as this: with few, one group after the other.
 	MaxMessages int64
 
 	// MaxBytes is how many bytes of plaintext a data key may encrypt, in all its
@@ -73,7 +74,8 @@ type CachingOptions struct {
 // old as MaxAge allows. [MaterialsCache.Clear] ends it at once in this process.
 //
 // While an entry is made, all who want the same wait for it, and a request that is
-// cancelled meanwhile hurts no other. The materials that are handed out are copies,
+// cancelled meanwhile hurts no other. The underlying manager sees the values of the
+// context that came first. The materials that are handed out are copies,
 // apart from the signing key, which must not be changed; the cached ones are wiped when
 // their entry ends.
 type Caching struct {

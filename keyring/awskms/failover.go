@@ -2,6 +2,7 @@ package awskms
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -68,8 +69,12 @@ func Unavailable(err error) bool {
 	return unreachable(err) || failed(err)
 }
 
-// unreachable reports whether no answer has come.
+// unreachable reports whether no answer has come. A server that is not who it should be
+// is no outage: nobody should go around it without a word.
 func unreachable(err error) bool {
+	if _, impostor := errors.AsType[*tls.CertificateVerificationError](err); impostor {
+		return false
+	}
 	var connection interface{ ConnectionError() bool } // of smithy-go
 	if errors.As(err, &connection) && connection.ConnectionError() {
 		return true

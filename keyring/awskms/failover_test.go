@@ -2,11 +2,14 @@ package awskms_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -209,6 +212,7 @@ func TestUnavailable(t *testing.T) {
 		{"deadline", context.DeadlineExceeded, true},
 		{"another failover's outage", &keyring.UnavailableError{Errs: []error{errors.New("down")}}, true},
 		{"cancelled", context.Canceled, false},
+		{"another's certificate", &url.Error{Op: "Post", Err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}, false},
 		{"cancelled while connecting", &net.OpError{Op: "dial", Err: context.Canceled}, false},
 		{"access denied", kmstest.AccessDenied(), false},
 		{"not found", &types.NotFoundException{}, false},

@@ -31,16 +31,9 @@ var primaryKey = [...]struct {
 // dynamodb.NewTableExistsWaiter. The errors are [ErrSchema], [branchkey.ErrResponse]
 // and those of DynamoDB.
 func (t *Table) CreateTable(ctx context.Context) (arn string, err error) {
-	out, err := t.api.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.name})
-	if err == nil {
-		if out == nil {
-			return "", fmt.Errorf("%w: DescribeTable gave none", branchkey.ErrResponse)
-		}
-		return checkTable(out.Table)
-	}
-	var absent *types.ResourceNotFoundException
-	if !errors.As(err, &absent) {
-		return "", fmt.Errorf("ddbstore: DescribeTable: %w", err)
+	arn, err = t.describe(ctx)
+	if _, absent := errors.AsType[*types.ResourceNotFoundException](err); !absent {
+		return arn, err
 	}
 	in := &dynamodb.CreateTableInput{TableName: &t.name, BillingMode: types.BillingModePayPerRequest}
 	for _, k := range primaryKey {
@@ -50,6 +43,9 @@ func (t *Table) CreateTable(ctx context.Context) (arn string, err error) {
 		})
 	}
 	created, err := t.api.CreateTable(ctx, in)
+	if _, exists := errors.AsType[*types.ResourceInUseException](err); exists { // somebody else's, made meanwhile
+		return t.describe(ctx)
+	}
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("ddbstore: CreateTable: %w", err)
@@ -57,6 +53,18 @@ func (t *Table) CreateTable(ctx context.Context) (arn string, err error) {
 		return "", fmt.Errorf("%w: CreateTable gave none", branchkey.ErrResponse)
 	}
 	return checkTable(created.TableDescription)
+}
+
+// describe returns the ARN of a table that exists.
+func (t *Table) describe(ctx context.Context) (arn string, err error) {
+	out, err := t.api.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.name})
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("ddbstore: DescribeTable: %w", err)
+	case out == nil:
+		return "", fmt.Errorf("%w: DescribeTable gave none", branchkey.ErrResponse)
+	}
+	return checkTable(out.Table)
 }
 
 // checkTable returns the table's ARN. The table may have indexes and settings of its

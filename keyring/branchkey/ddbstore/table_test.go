@@ -260,6 +260,34 @@ func TestErrorsOfDynamoDB(t *testing.T) {
 	require.NotErrorIs(t, err, branchkey.ErrNotFound)
 }
 
+// Two may create a table at once: who comes second finds the other's.
+func TestTableMadeMeanwhile(t *testing.T) {
+	t.Parallel()
+	fake := newFake()
+	other, err := ddbstore.New(fake, tableName)
+	require.NoError(t, err)
+	asked := 0
+	table, err := ddbstore.New(answering{
+		describe: func() (*dynamodb.DescribeTableOutput, error) {
+			if asked++; asked == 1 {
+				return nil, &types.ResourceNotFoundException{}
+			}
+			return fake.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String(tableName)})
+		},
+		create: func() (*dynamodb.CreateTableOutput, error) {
+			_, err := other.CreateTable(t.Context())
+			require.NoError(t, err)
+			return nil, &types.ResourceInUseException{}
+		},
+	}, tableName)
+	require.NoError(t, err)
+	arn, err := table.CreateTable(t.Context())
+	require.NoError(t, err)
+	want, err := other.CreateTable(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, want, arn)
+}
+
 func TestEmptyResponsesAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, a := range map[string]answering{
