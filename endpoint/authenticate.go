@@ -91,7 +91,9 @@ func describe(c identity.Caller, r *http.Request) identity.Caller {
 		c.SourceIP = from.Addr().Unmap()
 		c.PlainTransport = r.TLS == nil
 	}
-	c.UserAgent = strings.ToValidUTF8(r.UserAgent(), "")
+	if agent := r.Header["User-Agent"]; len(agent) > 0 {
+		c.UserAgent = strings.ToValidUTF8(agent[0], "")
+	}
 	if len(c.UserAgent) > maxUserAgent {
 		c.UserAgent = strings.ToValidUTF8(c.UserAgent[:maxUserAgent], "")
 	}

@@ -85,7 +85,8 @@ func parseBlob(b []byte) (blob, bool) {
 	if len(b) <= outerLen || string(b[:5]) != blobMagic {
 		return blob{}, false
 	}
-	p := blob{account: string(b[6:18]), keyID: string(b[18:outerLen])}
+	names := string(b[6:outerLen])
+	p := blob{account: names[:accountLen], keyID: names[accountLen:]}
 	switch {
 	case b[5] == blobVersion && len(b) >= blobHeader+blobTag:
 		p.header, p.material, p.salt, p.ciphertext = b[:blobHeader], b[outerLen:86], b[86:blobHeader], b[blobHeader:]
