@@ -149,9 +149,11 @@ func (k *Key) DeletionDate(now time.Time) (at time.Time, ok bool) {
 	switch {
 	case k.Deletion == nil:
 		return time.Time{}, false
-	case !k.Deletion.At.IsZero():
+	case !k.Primary():
 		return k.Deletion.At, true
 	}
+	// Even if there is a date: a replica may have been gone to the clock that set it, and
+	// kept by another.
 	var last time.Time
 	for _, c := range k.MultiRegion.Copies {
 		if c.Region == k.Region {
@@ -164,7 +166,10 @@ func (k *Key) DeletionDate(now time.Time) (at time.Time, ok bool) {
 			last = *c.Deletion
 		}
 	}
-	return last.AddDate(0, 0, int(k.Deletion.Days)), true
+	if at = last.AddDate(0, 0, int(k.Deletion.Days)); at.Before(k.Deletion.At) {
+		at = k.Deletion.At
+	}
+	return at, true
 }
 
 // Gone reports whether the key's waiting period has passed. To every operation it is
