@@ -29,8 +29,9 @@ type claim struct {
 }
 
 // claim takes the head of a request apart and checks all that it shows, so that
-// who has no registered access key, or an old signature, costs little.
-func (h *Handler) claim(r *http.Request) (c claim, err error) {
+// who has no registered access key, or an old signature, costs little. now is the
+// wall clock's time.
+func (h *Handler) claim(r *http.Request, now time.Time) (c claim, err error) {
 	if h.insecure {
 		if err := checkLocal(r); err != nil {
 			return c, err
@@ -57,7 +58,6 @@ func (h *Handler) claim(r *http.Request) (c claim, err error) {
 	if !known {
 		return c, unknownClient()
 	}
-	now := h.now()
 	if err := key.checkTokens(c.parameters[paramToken], now); err != nil {
 		return c, err
 	}
@@ -79,7 +79,7 @@ func (h *Handler) authenticate(r *http.Request, c *claim, body []byte) (identity
 			return identity.Caller{}, err
 		}
 	}
-	if h.rate != nil && !h.rate.allow(c.principal, h.now()) {
+	if h.rate != nil && !h.rate.allow(c.principal, time.Now()) {
 		return identity.Caller{}, throttled()
 	}
 	return describe(c.key.caller.In(c.region), r), nil

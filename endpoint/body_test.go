@@ -68,7 +68,7 @@ func TestBodyIsReadInTime(t *testing.T) {
 						time.AfterFunc(test.cancelledAfter, cancel)
 					}
 					start := time.Now()
-					ctx := newDeadline(parent, test.timeout)
+					ctx := newDeadline(parent, time.Now().Add(test.timeout))
 					c := &slowConn{takes: test.takes, cut: make(chan struct{})}
 					r := (&http.Request{Body: io.NopCloser(c)}).WithContext(ctx)
 					require.Equal(t, test.want, readBody(ctx, c, r, b))
@@ -93,7 +93,7 @@ func TestBodyWatchStopsAtAnyMoment(t *testing.T) {
 		var v bodyWatch
 		for _, timeout := range []time.Duration{promptly / 2, promptly, 2 * promptly} {
 			for _, stop := range []time.Duration{0, promptly - 1, promptly, promptly + 1, 2*promptly - 1, 2 * promptly, 3 * promptly} {
-				ctx := newDeadline(t.Context(), timeout)
+				ctx := newDeadline(t.Context(), time.Now().Add(timeout))
 				c := &slowConn{cut: make(chan struct{})}
 				v.start(ctx, c)
 				time.Sleep(stop)

@@ -19,14 +19,13 @@ type deadline struct {
 	over   bool               // end was called; guarded by mu
 }
 
-// newDeadline returns a context that is done after the timeout, when parent is or
-// when end is called, which has to be.
-func newDeadline(parent context.Context, timeout time.Duration) *deadline {
-	d := &deadline{Context: parent, at: time.Now().Add(timeout)}
-	if at, ok := parent.Deadline(); ok && at.Before(d.at) {
-		d.at = at
+// newDeadline returns a context that is done at that time, when parent is or when end
+// is called, which has to be.
+func newDeadline(parent context.Context, at time.Time) *deadline {
+	if sooner, ok := parent.Deadline(); ok && sooner.Before(at) {
+		at = sooner
 	}
-	return d
+	return &deadline{Context: parent, at: at}
 }
 
 // end is the context's CancelFunc.

@@ -71,7 +71,7 @@ func TestDeadlineIsLikeContextWithDeadline(t *testing.T) {
 					defer cancelParent(nil)
 					theirs, cancel := context.WithTimeout(parent, time.Minute)
 					defer cancel()
-					ours := newDeadline(parent, time.Minute)
+					ours := newDeadline(parent, time.Now().Add(time.Minute))
 					defer ours.end()
 					if early {
 						requireAlike(t, theirs, ours)
@@ -124,7 +124,7 @@ func TestDeadlineWakesWhoWaits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				parent, cancelParent := context.WithCancelCause(t.Context())
-				ours := newDeadline(parent, time.Minute)
+				ours := newDeadline(parent, time.Now().Add(time.Minute))
 				child, cancel := context.WithTimeout(ours, time.Hour)
 				defer cancel()
 				woken := make(chan error)
@@ -146,7 +146,7 @@ func TestDeadlineAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 50 {
 		parent, cancelParent := context.WithCancel(t.Context())
-		ours := newDeadline(parent, time.Hour)
+		ours := newDeadline(parent, time.Now().Add(time.Hour))
 		var wg sync.WaitGroup
 		for _, f := range []func(){
 			func() { _ = ours.Err() },

@@ -41,8 +41,7 @@ type Handler struct {
 	insecure bool
 	timeout  time.Duration
 	gate     *gate
-	rate     *rateLimiter     // nil if there is none
-	now      func() time.Time // the wall clock
+	rate     *rateLimiter // nil if there is none
 	buffers  buffers
 }
 
@@ -68,9 +67,6 @@ func New(c Config) (*Handler, error) {
 		timeout:  l.Timeout,
 		gate:     newGate(l.Concurrent),
 		rate:     newRateLimiter(l),
-		// Never the service's clock: replay has to stay impossible in a test that
-		// stands still.
-		now: time.Now,
 	}, nil
 }
 
@@ -79,9 +75,12 @@ func (h *Handler) Format(f fmt.State, _ rune) { fmt.Fprint(f, "endpoint.Handler{
 
 // ServeHTTP answers one request. Errors have the bodies and statuses of AWS.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx := newDeadline(r.Context(), h.timeout)
+	// Never the service's clock: replay has to stay impossible in a test that stands
+	// still.
+	now := time.Now()
+	ctx := newDeadline(r.Context(), now.Add(h.timeout))
 	defer ctx.end()
-	c, err := h.claim(r) // before the body: a stranger's is not read
+	c, err := h.claim(r, now) // before the body: a stranger's is not read
 	if err != nil {
 		write(w, nil, answer{}, err)
 		return

@@ -130,9 +130,11 @@ var requests = sync.Pool{New: func() any { return new(request) }}
 func (s *Service) newRequest(op anyOperation, caller identity.Caller) *request {
 	r := requests.Get().(*request)
 	r.service, r.op, r.caller = s, op, caller
-	r.now, r.id = s.now().UTC().Truncate(time.Millisecond), uuid.New()
+	r.now = s.now().UTC().Truncate(time.Millisecond)
+	id, event := uuid.Two()
+	r.id = id
 	r.event = audit.Event{
-		ID:        uuid.New(),
+		ID:        event,
 		RequestID: r.id,
 		Time:      r.now,
 		Source:    "kms.amazonaws.com",
