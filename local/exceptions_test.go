@@ -81,19 +81,30 @@ func TestEveryDocumentedException(t *testing.T) {
 }
 
 // sendAll makes all requests at once and returns their errors.
-func sendAll(t *testing.T, way string, api func(*local.Cloud, string) kms.API, all map[pair]provocation) map[pair]error {
+func sendAll(t *testing.T, way string, api func(*testing.T, *local.Cloud, string) kms.API, all map[pair]provocation) map[pair]error {
 	t.Helper()
 	var (
 		group sync.WaitGroup
 		mu    sync.Mutex
 	)
 	errs := map[pair]error{} // guarded by mu
+	type place struct {
+		cloud  *local.Cloud
+		region string
+	}
+	clients := map[place]kms.API{}
 	for p, what := range all {
 		if what.overHTTP && way != "HTTP" {
 			continue
 		}
+		at := place{what.cloud, what.region}
+		client := clients[at]
+		if client == nil {
+			client = api(t, at.cloud, at.region)
+			clients[at] = client
+		}
 		group.Go(func() {
-			err := send(t.Context(), api(what.cloud, what.region), what.in)
+			err := send(t.Context(), client, what.in)
 			mu.Lock()
 			defer mu.Unlock()
 			errs[p] = err
