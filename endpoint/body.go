@@ -17,11 +17,14 @@ const maxBody = 1 << 20
 
 const contentType = "application/x-amz-json-1.1"
 
-// readBody reads the body of a request into b, until ctx is done. claim has seen that
-// it does not say to be too long.
-func readBody(ctx context.Context, w http.ResponseWriter, r *http.Request, b *buffer) error {
-	b.watch.start(ctx, w)
-	defer b.watch.stop()
+// readBody reads the body of a request into b, until ctx is done; if the server sees to
+// that by itself it need not be watched. claim has seen that the body does not say to be
+// too long.
+func readBody(ctx context.Context, w http.ResponseWriter, r *http.Request, b *buffer, watched bool) error {
+	if watched {
+		b.watch.start(ctx, w)
+		defer b.watch.stop()
+	}
 	err := b.readAll(r.Body, maxBody)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -32,6 +35,19 @@ func readBody(ctx context.Context, w http.ResponseWriter, r *http.Request, b *bu
 		return tooLarge()
 	}
 	return nil
+}
+
+// cutOffByServer reports whether the server itself stops reading the body by the time
+// that the request's context is done: it counts from the beginning of the head, and the
+// handler from its end. Of a connection that goes away nothing is read anyway; a context
+// that somebody else cancels without a deadline waits for the server.
+func (h *Handler) cutOffByServer(r *http.Request) bool {
+	s, ok := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if !ok || s.ReadTimeout <= 0 || s.ReadTimeout > h.timeout {
+		return false
+	}
+	_, sooner := r.Context().Deadline()
+	return !sooner
 }
 
 // promptly is how soon nearly every body is there. Only then is the trouble taken to

@@ -71,7 +71,7 @@ func TestBodyIsReadInTime(t *testing.T) {
 					ctx := newDeadline(parent, time.Now().Add(test.timeout))
 					c := &slowConn{takes: test.takes, cut: make(chan struct{})}
 					r := (&http.Request{Body: io.NopCloser(c)}).WithContext(ctx)
-					require.Equal(t, test.want, readBody(ctx, c, r, b))
+					require.Equal(t, test.want, readBody(ctx, c, r, b, true))
 					require.Equal(t, test.after, time.Since(start))
 					if test.want == nil {
 						require.Equal(t, "x", string(b.bytes))

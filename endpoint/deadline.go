@@ -52,7 +52,7 @@ func (d *deadline) Done() <-chan struct{} {
 func (d *deadline) Err() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.inner == nil && !d.over && d.Context.Err() == nil && time.Now().Before(d.at) {
+	if d.inner == nil && !d.over && d.Context.Err() == nil && time.Until(d.at) > 0 {
 		return nil
 	}
 	return d.wait().Err()

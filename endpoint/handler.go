@@ -99,7 +99,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve has the service answer a request, whose body it reads into b. w is for
 // cutting that off.
 func (h *Handler) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, c *claim, b *buffer) (a answer, err error) {
-	if err := readBody(ctx, w, r, b); err != nil {
+	if err := readBody(ctx, w, r, b, !h.cutOffByServer(r)); err != nil {
 		return a, err
 	}
 	caller, err := h.authenticate(r, c, b.bytes)

@@ -144,7 +144,9 @@ func TestSlowBodyIsCutOff(t *testing.T) {
 	s.limit(t, endpoint.Limits{Timeout: time.Hour})
 	byServer := endpoint.Server("", s.handler)
 	byServer.ReadTimeout = 50 * time.Millisecond
-	for name, server := range map[string]*http.Server{"handler": byHandler, "server": byServer} {
+	s.limit(t, endpoint.Limits{Timeout: 50 * time.Millisecond})
+	beforeServer := endpoint.Server("", s.handler) // which would wait longer
+	for name, server := range map[string]*http.Server{"handler": byHandler, "server": byServer, "handler before server": beforeServer} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			address := start(t, server)
