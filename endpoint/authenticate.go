@@ -40,7 +40,7 @@ func (h *Handler) claim(r *http.Request, now time.Time) (c claim, err error) {
 	if c.operation, err = route(r); err != nil {
 		return c, err
 	}
-	if c.authorization, err = authorizationOf(r); err != nil {
+	if c.authorization, err = h.heads.of(r); err != nil {
 		return c, err
 	}
 	if r.ContentLength > maxBody {

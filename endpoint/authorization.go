@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -55,10 +56,10 @@ type form struct {
 	lifetime time.Duration
 }
 
-// authorizationOf parses what a request says of its signature, which has to stand
+// of parses what a request says of its signature, which has to stand
 // in one place: in the query if that has a parameter of a signature, else in the
 // only Authorization header. The error is a *refusal.
-func authorizationOf(r *http.Request) (authorization, error) {
+func (c *authorizationCache) of(r *http.Request) (authorization, error) {
 	var a authorization
 	if len(r.URL.RawQuery) > maxAuthorization {
 		return a, incomplete("The query is too long.")
@@ -78,7 +79,7 @@ func authorizationOf(r *http.Request) (authorization, error) {
 	case 0:
 		return a, missingToken()
 	case 1:
-		a, err = parseAuthorization(values[0])
+		a, err = c.parse(values[0])
 	default:
 		return a, incomplete("Request has more than one Authorization header.")
 	}
@@ -110,6 +111,36 @@ func parseAuthorization(header string) (authorization, error) {
 		return a, err
 	}
 	return a, a.set(p[0], p[2], p[1])
+}
+
+// An authorizationCache knows the newest Authorization header that it has parsed: all but
+// the signature is the same in most requests of a client for a day. Its zero value is
+// ready to use, by several goroutines at the same time.
+type authorizationCache struct {
+	newest atomic.Pointer[cachedAuthorization]
+}
+
+type cachedAuthorization struct {
+	upToSignature string
+	authorization
+}
+
+// parse is parseAuthorization.
+func (c *authorizationCache) parse(header string) (authorization, error) {
+	const name = "Signature="
+	end := strings.LastIndex(header, name) + len(name)
+	if known := c.newest.Load(); known != nil && end >= len(name) && header[:end] == known.upToSignature {
+		a := known.authorization
+		if a.setSignature(header[end:]) == nil {
+			return a, nil
+		}
+	}
+	header = strings.Clone(header) // not to keep a whole request
+	a, err := parseAuthorization(header)
+	if err == nil && strings.HasSuffix(header[:end], " "+name) && end+hex.EncodedLen(len(a.signature)) == len(header) {
+		c.newest.Store(&cachedAuthorization{header[:end], a})
+	}
+	return a, err
 }
 
 // parameterNames are those of the Authorization header, in the order in which AWS

@@ -3,10 +3,14 @@ package endpoint
 import (
 	"bytes"
 	"encoding/hex"
+	"math/rand/v2"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -43,6 +47,41 @@ var (
 		signedHeaders: "host;x-amz-date", signature: [32]byte(bytes.Repeat([]byte{10}, 32)),
 	}
 )
+
+func authorizationOf(r *http.Request) (authorization, error) { return new(authorizationCache).of(r) }
+
+// A header is parsed alike whatever was parsed before it.
+func TestAuthorizationCache(t *testing.T) {
+	t.Parallel()
+	other := strings.Replace(validHeader, "AK/", "OTHER/", 1)
+	headers := []string{
+		validHeader, validHeader[:len(validHeader)-2] + "ff", other,
+		validHeader + " ", validHeader + "0", validHeader[:len(validHeader)-1], validHeader[:len(validHeader)-2] + "FF",
+		validHeader[:len(validHeader)-1] + ",", validHeader + ", x=y", validHeader + ", Signature=" + someSignature,
+		strings.Replace(validHeader, ", Signature=", ",Signature=", 1),
+		strings.Replace(validHeader, "Credential=", "Signature="+someSignature+", Credential=", 1),
+		"AWS4-HMAC-SHA256 Signature=" + someSignature + ", SignedHeaders=host, Credential=AK/20260101/eu-west-1/kms/aws4_request",
+		"", "Signature=", "AWS4-HMAC-SHA256 Signature=" + someSignature, other[:40],
+	}
+	var c authorizationCache
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 20 {
+				for _, i := range rand.Perm(len(headers)) {
+					want, wantErr := parseAuthorization(headers[i])
+					got, err := c.parse(headers[i])
+					assert.Equal(t, wantErr, err, headers[i])
+					if err == nil {
+						assert.Equal(t, want, got, headers[i])
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.NotNil(t, c.newest.Load())
+}
 
 func TestParseAuthorization(t *testing.T) {
 	t.Parallel()

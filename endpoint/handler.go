@@ -42,6 +42,7 @@ type Handler struct {
 	timeout  time.Duration
 	gate     *gate
 	rate     *rateLimiter // nil if there is none
+	heads    authorizationCache
 	buffers  buffers
 }
 
