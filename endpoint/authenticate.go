@@ -78,6 +78,9 @@ func (h *Handler) authenticate(r *http.Request, c *claim, body []byte) (identity
 		if err := c.key.verify(r, sha256.Sum256(body), &c.authorization, c.signedAt); err != nil {
 			return identity.Caller{}, err
 		}
+		if !c.presigned {
+			h.heads.keep(r.Header["Authorization"][0])
+		}
 	}
 	if h.rate != nil && !h.rate.allow(c.principal, time.Now()) {
 		return identity.Caller{}, throttled()

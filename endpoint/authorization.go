@@ -113,9 +113,10 @@ func parseAuthorization(header string) (authorization, error) {
 	return a, a.set(p[0], p[2], p[1])
 }
 
-// An authorizationCache knows the newest Authorization header that it has parsed: all but
-// the signature is the same in most requests of a client for a day. Its zero value is
-// ready to use, by several goroutines at the same time.
+// An authorizationCache knows the newest Authorization header whose signature was right:
+// all but the signature is the same in most requests of a client for a day. Of what others
+// make up nothing stays. Its zero value is ready to use, by several goroutines at the same
+// time.
 type authorizationCache struct {
 	newest atomic.Pointer[cachedAuthorization]
 }
@@ -125,22 +126,35 @@ type cachedAuthorization struct {
 	authorization
 }
 
+// signatureName stands in front of the signature, which ends most headers.
+const signatureName = " Signature="
+
 // parse is parseAuthorization.
 func (c *authorizationCache) parse(header string) (authorization, error) {
-	const name = "Signature="
-	end := strings.LastIndex(header, name) + len(name)
-	if known := c.newest.Load(); known != nil && end >= len(name) && header[:end] == known.upToSignature {
-		a := known.authorization
-		if a.setSignature(header[end:]) == nil {
-			return a, nil
+	if known := c.newest.Load(); known != nil {
+		if signature, ok := strings.CutPrefix(header, known.upToSignature); ok {
+			a := known.authorization
+			if a.setSignature(signature) == nil {
+				return a, nil
+			}
 		}
 	}
+	return parseAuthorization(header)
+}
+
+// keep makes the header the newest, if it ends in the signature.
+func (c *authorizationCache) keep(header string) {
+	end := len(header) - hex.EncodedLen(sha256.Size)
+	if end < 0 || !strings.HasSuffix(header[:end], signatureName) {
+		return
+	}
+	if known := c.newest.Load(); known != nil && known.upToSignature == header[:end] {
+		return
+	}
 	header = strings.Clone(header) // not to keep a whole request
-	a, err := parseAuthorization(header)
-	if err == nil && strings.HasSuffix(header[:end], " "+name) && end+hex.EncodedLen(len(a.signature)) == len(header) {
+	if a, err := parseAuthorization(header); err == nil {
 		c.newest.Store(&cachedAuthorization{header[:end], a})
 	}
-	return a, err
 }
 
 // parameterNames are those of the Authorization header, in the order in which AWS

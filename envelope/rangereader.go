@@ -48,6 +48,7 @@ type rangeReader struct {
 	fetch RangeFunc
 }
 
+// ReadAt implements [io.ReaderAt].
 func (r *rangeReader) ReadAt(p []byte, off int64) (n int, err error) {
 	switch {
 	case off < 0:

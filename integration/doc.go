@@ -7,4 +7,8 @@
 // where the CLI is not installed, and in CI where openssl is not:
 //
 //	cd integration && go test ./...
+//
+// SEALRING_DYNAMODB may be the URL of a server that speaks DynamoDB with transactions,
+// such as DynamoDB local or moto; without it the test of branch key tables there is
+// skipped.
 package integration

@@ -188,15 +188,8 @@ func (c *Caching) loadEncryption(ctx context.Context, id cacheID, r EncryptionRe
 	r.PlaintextLength, r.Empty = 0, false
 	e, _, err := c.cache.entries.Get(ctx, id, func(ctx context.Context) (*cachedMaterials, time.Time, error) {
 		expires := time.Now().Add(c.maxAge)
-		m, err := c.underlying.EncryptionMaterials(ctx, r)
+		m, err := complete(c.underlying.EncryptionMaterials(ctx, r))
 		if err != nil {
-			return nil, expires, err
-		}
-		if m == nil {
-			return nil, expires, errNoMaterials
-		}
-		if err := m.Complete(); err != nil {
-			m.Destroy()
 			return nil, expires, err
 		}
 		v := &cachedMaterials{encryption: m}
@@ -243,15 +236,8 @@ func (c *Caching) loadDecryption(ctx context.Context, id cacheID, r DecryptionRe
 	r.EncryptedDataKeys = keys
 	e, _, err := c.cache.entries.Get(ctx, id, func(ctx context.Context) (*cachedMaterials, time.Time, error) {
 		expires := time.Now().Add(c.maxAge)
-		m, err := c.underlying.DecryptionMaterials(ctx, r)
+		m, err := complete(c.underlying.DecryptionMaterials(ctx, r))
 		if err != nil {
-			return nil, expires, err
-		}
-		if m == nil {
-			return nil, expires, errNoMaterials
-		}
-		if err := m.Complete(); err != nil {
-			m.Destroy()
 			return nil, expires, err
 		}
 		return &cachedMaterials{decryption: m}, expires, nil
@@ -263,6 +249,25 @@ func (c *Caching) loadDecryption(ctx context.Context, id cacheID, r DecryptionRe
 func withoutKDF(s Suite) bool {
 	known := suite.Lookup(uint16(s))
 	return known != nil && known.KDF == 0
+}
+
+// complete returns what a manager has returned, if it is materials that are complete.
+func complete[T any, M interface {
+	*T
+	Complete() error
+	Destroy()
+}](m M, err error) (M, error) {
+	switch {
+	case err != nil:
+		return nil, err
+	case m == nil:
+		return nil, errNoMaterials
+	}
+	if err := m.Complete(); err != nil {
+		m.Destroy()
+		return nil, err
+	}
+	return m, nil
 }
 
 // errNoMaterials is returned when the underlying manager gives neither materials nor

@@ -14,20 +14,26 @@ import (
 	"github.com/sealring/sealring/store"
 )
 
-// TestPrimaryWaitsForAReplicaThatIsKept has the later clock settle when a primary key
-// ceases to be, because its replica is gone, and the earlier one keep the replica.
-func TestPrimaryWaitsForAReplicaThatIsKept(t *testing.T) {
-	t.Parallel()
+// skewed returns two services of one store, each with a clock of its own.
+func skewed(t *testing.T, early, late *time.Time) (sealed *store.Sealed, before, after *kms.Service) {
+	t.Helper()
 	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1))
 	require.NoError(t, err)
-	early, late := kmstest.Start, kmstest.Start
 	serve := func(now *time.Time) *kms.Service {
 		s, err := kms.New(t.Context(), kms.Config{Store: sealed, Now: func() time.Time { return *now }})
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		return s
 	}
-	before, after := serve(&early), serve(&late)
+	return sealed, serve(early), serve(late)
+}
+
+// TestPrimaryWaitsForAReplicaThatIsKept has the later clock settle when a primary key
+// ceases to be, because its replica is gone, and the earlier one keep the replica.
+func TestPrimaryWaitsForAReplicaThatIsKept(t *testing.T) {
+	t.Parallel()
+	early, late := kmstest.Start, kmstest.Start
+	_, before, after := skewed(t, &early, &late)
 	here, there := after.Client(root), before.Client(root.In(frankfurt))
 	key := do[sdk.CreateKeyOutput](t, here, &sdk.CreateKeyInput{MultiRegion: aws.Bool(true)}).KeyMetadata.KeyId
 	succeeds(t, here, &sdk.ReplicateKeyInput{KeyId: key, ReplicaRegion: aws.String(frankfurt)})
@@ -57,16 +63,8 @@ func TestReplicaThatIsGoneToOneClockOnly(t *testing.T) {
 	for name, cached := range map[string]bool{"read anew": false, "cached": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1))
-			require.NoError(t, err)
 			early, late := kmstest.Start, kmstest.Start
-			serve := func(now *time.Time) *kms.Service {
-				s, err := kms.New(t.Context(), kms.Config{Store: sealed, Now: func() time.Time { return *now }})
-				require.NoError(t, err)
-				t.Cleanup(func() { require.NoError(t, s.Close()) })
-				return s
-			}
-			before, after := serve(&early), serve(&late)
+			sealed, before, after := skewed(t, &early, &late)
 			here, there := after.Client(root), before.Client(root.In(frankfurt))
 			key := do[sdk.CreateKeyOutput](t, here, &sdk.CreateKeyInput{MultiRegion: aws.Bool(true)}).KeyMetadata.KeyId
 			succeeds(t, here, &sdk.ReplicateKeyInput{KeyId: key, ReplicaRegion: aws.String(frankfurt)})

@@ -40,6 +40,7 @@ func (s *Service) SDK(c identity.Caller, optFns ...func(*sdk.Options)) *sdk.Clie
 // caller's has replaced the client's middleware: it must not reach AWS.
 type offline struct{}
 
+// Do implements the SDK's HTTPClient.
 func (offline) Do(*http.Request) (*http.Response, error) {
 	return nil, errors.New("kms: a client in process has no network; append to APIOptions, do not replace them")
 }
@@ -49,6 +50,7 @@ type keepInput struct{}
 
 type inputKey struct{}
 
+// ID and HandleInitialize implement middleware.InitializeMiddleware.
 func (keepInput) ID() string { return "SealringInput" }
 
 func (keepInput) HandleInitialize(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
@@ -63,6 +65,7 @@ type inProcess struct {
 	caller  identity.Caller
 }
 
+// ID and HandleFinalize implement middleware.FinalizeMiddleware.
 func (*inProcess) ID() string { return "SealringInProcess" }
 
 func (p *inProcess) HandleFinalize(ctx context.Context, _ middleware.FinalizeInput, _ middleware.FinalizeHandler) (
