@@ -62,3 +62,22 @@ func TestMeterKeyLength(t *testing.T) {
 		}
 	}
 }
+
+func TestMeterLeavesOutWhatIsReserved(t *testing.T) {
+	t.Parallel()
+	var m store.Meter
+	for i := range store.MaxKeys {
+		require.NoError(t, m.Read(strconv.Itoa(i)))
+	}
+	for i := range 4 {
+		key := store.Reserved + strconv.Itoa(i)
+		require.NoError(t, m.Read(key))
+		require.NoError(t, m.Put(key, make([]byte, 8<<10)))
+	}
+	require.NoError(t, m.Put("0", make([]byte, store.MaxBytes-1)))
+	require.ErrorIs(t, m.Put(store.Reserved+"4", nil), store.ErrLimit, "a fifth one")
+
+	m = store.Meter{}
+	require.NoError(t, m.Put("k", make([]byte, store.MaxBytes-1)))
+	require.ErrorIs(t, m.Put(store.Reserved, make([]byte, 17<<10)), store.ErrLimit, "one that is large")
+}

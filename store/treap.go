@@ -107,3 +107,31 @@ func (n *node) scan(prefix, from string, yield func(*node) bool) bool {
 	}
 	return yield(n) && n.right.scan(prefix, from, yield)
 }
+
+// spine builds a treap from nodes in ascending order of their keys, in linear time. It
+// holds the path from the root to the greatest key.
+type spine []*node
+
+// append adds n, whose key is greater than every one before.
+func (s *spine) append(n *node) {
+	path := *s
+	i := len(path)
+	for i > 0 && path[i-1].priority < n.priority {
+		i--
+	}
+	if i < len(path) {
+		n.left = path[i]
+	}
+	if i > 0 {
+		path[i-1].right = n
+	}
+	*s = append(path[:i], n)
+}
+
+// root returns the treap.
+func (s spine) root() *node {
+	if len(s) == 0 {
+		return nil
+	}
+	return s[0]
+}
