@@ -54,7 +54,7 @@ func insist(ctx context.Context, api kms.API, in any) error {
 // TestConcurrentMix has every worker do everything to the same few keys.
 func TestConcurrentMix(t *testing.T) {
 	t.Parallel()
-	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1))
+	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1), nil)
 	require.NoError(t, err)
 	blob := seedKeys(t, sealed)
 	service, err := kms.New(t.Context(), kms.Config{Store: sealed})
@@ -162,7 +162,7 @@ func TestConcurrentAliasLimit(t *testing.T) {
 
 func TestConcurrentAliasMoves(t *testing.T) {
 	t.Parallel()
-	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1))
+	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1), nil)
 	require.NoError(t, err)
 	seedKeys(t, sealed)
 	service, err := kms.New(t.Context(), kms.Config{Store: sealed})

@@ -36,7 +36,7 @@ type copiesCloud struct {
 
 func newCopiesCloud(t *testing.T) *copiesCloud {
 	t.Helper()
-	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1))
+	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1), nil)
 	require.NoError(t, err)
 	service, err := kms.New(t.Context(), kms.Config{Store: sealed, Now: func() time.Time { return kmstest.Start }})
 	require.NoError(t, err)
@@ -261,7 +261,7 @@ func TestEveryStoreFaultOfARotationByTheClock(t *testing.T) {
 func (c *copiesCloud) rotateByTheClock(t *testing.T, n int, fault storetest.Fault) bool {
 	t.Helper()
 	inner := store.NewMemory()
-	behind, err := store.Seal(t.Context(), inner, rootKey(t, 1))
+	behind, err := store.Seal(t.Context(), inner, rootKey(t, 1), nil)
 	require.NoError(t, err)
 	c.seed(t, behind)
 	now := kmstest.Start

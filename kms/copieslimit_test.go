@@ -95,7 +95,7 @@ func newManyCopies(t *testing.T, origin string) *manyCopies {
 		store: &meteredStore{Store: store.NewMemory()}, now: kmstest.Start,
 	}
 	var err error
-	w.sealed, err = store.Seal(t.Context(), w.store, rootKey(t, 1))
+	w.sealed, err = store.Seal(t.Context(), w.store, rootKey(t, 1), nil)
 	require.NoError(t, err)
 	k := &keyrecord.Key{
 		Account: account, ID: w.id, Created: w.now, Enabled: true,

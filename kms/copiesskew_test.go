@@ -17,7 +17,7 @@ import (
 // skewed returns two services of one store, each with a clock of its own.
 func skewed(t *testing.T, early, late *time.Time) (sealed *store.Sealed, before, after *kms.Service) {
 	t.Helper()
-	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1))
+	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1), nil)
 	require.NoError(t, err)
 	serve := func(now *time.Time) *kms.Service {
 		s, err := kms.New(t.Context(), kms.Config{Store: sealed, Now: func() time.Time { return *now }})

@@ -107,7 +107,7 @@ func newWorld(t *testing.T, viaSDK bool) *world {
 	}
 	ring, err := keyring.NewRawAES("test", "root", make([]byte, 32))
 	require.NoError(t, err)
-	w.sealed, err = store.Seal(t.Context(), w.inner, ring)
+	w.sealed, err = store.Seal(t.Context(), w.inner, ring, nil)
 	require.NoError(t, err)
 	w.service, err = kms.New(t.Context(), kms.Config{Store: w.sealed, Identities: w.directory, Audit: w.ring, Now: w.clock})
 	require.NoError(t, err)

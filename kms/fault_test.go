@@ -141,7 +141,7 @@ func eachFault(t *testing.T, most int, script script) {
 func runFaultScript(t *testing.T, n int, fault storetest.Fault, script script) bool {
 	t.Helper()
 	inner := store.NewMemory()
-	behind, err := store.Seal(t.Context(), inner, rootKey(t, 1))
+	behind, err := store.Seal(t.Context(), inner, rootKey(t, 1), nil)
 	require.NoError(t, err)
 	steps := script(t, behind)
 	faulty := storetest.FailAt(storetest.Twice(inner), n, fault)

@@ -44,7 +44,7 @@ func (tx countedTx) Version(key string) (uint64, error) {
 func TestKnownKeysAreNotRead(t *testing.T) {
 	t.Parallel()
 	s := &countedStore{Store: store.NewMemory()}
-	sealed, err := store.Seal(t.Context(), s, rootKey(t, 1))
+	sealed, err := store.Seal(t.Context(), s, rootKey(t, 1), nil)
 	require.NoError(t, err)
 	service, err := kms.New(t.Context(), kms.Config{Store: sealed})
 	require.NoError(t, err)

@@ -23,7 +23,7 @@ func TestCancelKeyDeletionWhileItsStoreIsDeleted(t *testing.T) {
 	for _, first := range []string{"CancelKeyDeletion", "DeleteCustomKeyStore"} {
 		t.Run(first, func(t *testing.T) {
 			t.Parallel()
-			sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1))
+			sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1), nil)
 			require.NoError(t, err)
 			serve := func(now *time.Time, sink audit.Sink) kms.API {
 				s, err := kms.New(t.Context(), kms.Config{
@@ -75,7 +75,7 @@ func TestCancelKeyDeletionWhileItsStoreIsDeleted(t *testing.T) {
 // the external key stays the new one's alone.
 func TestCancelKeyDeletionOfATakenExternalKey(t *testing.T) {
 	t.Parallel()
-	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1))
+	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1), nil)
 	require.NoError(t, err)
 	f := newStoreFixture(t, false)
 	serve := func(now *time.Time) kms.API {

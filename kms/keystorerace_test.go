@@ -235,7 +235,7 @@ func runKeyStoreFaults(t *testing.T, n int, fault storetest.Fault) bool {
 	t.Helper()
 	f := newStoreFixture(t, false)
 	inner := store.NewMemory()
-	behind, err := store.Seal(t.Context(), inner, rootKey(t, 1))
+	behind, err := store.Seal(t.Context(), inner, rootKey(t, 1), nil)
 	require.NoError(t, err)
 	faulty := storetest.FailAt(storetest.Twice(inner), n, fault)
 	service, err := kms.New(t.Context(), kms.Config{Store: faulty, RootKey: rootKey(t, 1), XKS: f.surroundings, XKSTimeout: time.Minute, CloudHSM: f.cluster})

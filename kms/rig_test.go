@@ -39,7 +39,7 @@ func newRig(t *testing.T, viaSDK bool, settling time.Duration) *rig {
 	t.Helper()
 	r := &rig{broken: &brokenStore{Store: store.NewMemory()}, events: &recorder{}, now: kmstest.Start}
 	var err error
-	r.sealed, err = store.Seal(t.Context(), r.broken, rootKey(t, 1))
+	r.sealed, err = store.Seal(t.Context(), r.broken, rootKey(t, 1), nil)
 	require.NoError(t, err)
 	r.service = r.serve(t, settling)
 	t.Cleanup(func() { require.NoError(t, r.service.Close()) })

@@ -162,7 +162,7 @@ func openStore(ctx context.Context, s store.Store, root keyring.Keyring) (store.
 		}
 		clear(key)
 	}
-	return store.Seal(ctx, s, root)
+	return store.Seal(ctx, s, root, nil)
 }
 
 // Close stores when keys were last used, as far as it is not stored yet, and closes the

@@ -41,7 +41,7 @@ func TestDurableStoreNeedsARootKey(t *testing.T) {
 
 func TestSealedStoreIsUsedAsItIs(t *testing.T) {
 	t.Parallel()
-	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1))
+	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1), nil)
 	require.NoError(t, err)
 	_, err = kms.New(t.Context(), kms.Config{Store: sealed, RootKey: rootKey(t, 1)})
 	require.EqualError(t, err, "kms: a root key for a store that is sealed already")

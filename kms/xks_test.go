@@ -268,7 +268,7 @@ func TestBothLayersAreNeeded(t *testing.T) {
 func newOpenStoreFixture(t *testing.T) (*storeFixture, *store.Sealed) {
 	t.Helper()
 	f := newStoreFixture(t, false)
-	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1))
+	sealed, err := store.Seal(t.Context(), store.NewMemory(), rootKey(t, 1), nil)
 	require.NoError(t, err)
 	service, err := kms.New(t.Context(), kms.Config{Store: sealed, XKS: f.surroundings, XKSTimeout: time.Minute, CloudHSM: f.cluster, Now: f.Now})
 	require.NoError(t, err)

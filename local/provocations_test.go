@@ -273,7 +273,7 @@ func fullOfGrants(c *scene) provocation {
 	c.t.Helper()
 	root, err := keyring.NewRawAES("test", "root", make([]byte, 32))
 	require.NoError(c.t, err)
-	sealed, err := store.Seal(c.t.Context(), store.NewMemory(), root)
+	sealed, err := store.Seal(c.t.Context(), store.NewMemory(), root, nil)
 	require.NoError(c.t, err)
 	cloud := newCloud(c.t, &local.Options{Configure: func(o *kms.Config) { o.Store = sealed }})
 	l := &laboratory{t: c.t, cloud: cloud}

@@ -5,7 +5,7 @@
 // implementation into one that encrypts every value.
 //
 //	inner := store.NewMemory()
-//	s, err := store.Seal(ctx, inner, root) // root is a keyring
+//	s, err := store.Seal(ctx, inner, root, nil) // root is a keyring
 //	err = s.Update(ctx, func(tx store.Tx) error {
 //		return tx.Put("account/42", record)
 //	})

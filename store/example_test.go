@@ -49,7 +49,7 @@ func ExampleSeal() {
 		return
 	}
 	inner := store.NewMemory()
-	s, err := store.Seal(ctx, inner, root)
+	s, err := store.Seal(ctx, inner, root, nil)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -69,7 +69,7 @@ func ExampleSeal() {
 	})
 
 	other, _ := keyring.NewRawAES("root", "2026", []byte("another key, of thirty-two bytes"))
-	_, err = store.Seal(ctx, inner, other)
+	_, err = store.Seal(ctx, inner, other, nil)
 	fmt.Println(errors.Is(err, store.ErrRootKey))
 	// Output:
 	// inner: 46 bytes, <nil>

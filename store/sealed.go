@@ -50,6 +50,17 @@ type Sealed struct {
 
 var _ Store = (*Sealed)(nil)
 
+// SealOptions changes how [Seal] opens a store. nil and the zero value are the safest.
+type SealOptions struct {
+	// AllowRollback makes a new store that does not notice when its owner puts older
+	// records back or deletes some. Where many engines write to one store at once,
+	// keeping count would make them wait for each other.
+	AllowRollback bool
+
+	// Salvage opens a store that has been tampered with, to read what is left of it.
+	Salvage bool
+}
+
 // Seal opens inner as a sealed store. If inner is empty, root makes a sealing key
 // and wraps it for this store, and Seal writes a head that holds the result; openers
 // that race agree on one. If inner has a head, root must be able to decrypt it. root is not
@@ -58,7 +69,7 @@ var _ Store = (*Sealed)(nil)
 // The errors are [ErrRootKey], [ErrNotSealed], [ErrDamaged], and those of root and
 // inner; nothing has been written then, unless the commit of a new head is in
 // doubt. The result owns inner and closes it; after an error the caller still does.
-func Seal(ctx context.Context, inner Store, root keyring.Keyring) (*Sealed, error) {
+func Seal(ctx context.Context, inner Store, root keyring.Keyring, o *SealOptions) (*Sealed, error) {
 	var stored []byte
 	err := inner.View(ctx, func(tx Tx) (err error) {
 		stored, err = loadHead(tx)

@@ -260,7 +260,7 @@ func TestSealAgrees(t *testing.T) {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
-				opened[i], errs[i] = store.Seal(t.Context(), inner, root)
+				opened[i], errs[i] = store.Seal(t.Context(), inner, root, nil)
 			}()
 		}
 		wg.Wait()
@@ -284,7 +284,7 @@ func TestSealWithAnotherRootKey(t *testing.T) {
 	inner := store.NewMemory()
 	put(t, seal(t, inner, rootKey(t, 1)), "a", "1")
 	before, revision := dump(t, inner)
-	s, err := store.Seal(t.Context(), inner, rootKey(t, 2))
+	s, err := store.Seal(t.Context(), inner, rootKey(t, 2), nil)
 	require.ErrorIs(t, err, store.ErrRootKey)
 	require.Nil(t, s)
 	after, now := dump(t, inner)
@@ -305,7 +305,7 @@ func TestSealWithSeveralRootKeys(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "v", string(got))
 	}
-	_, err = store.Seal(t.Context(), inner, c)
+	_, err = store.Seal(t.Context(), inner, c, nil)
 	require.ErrorIs(t, err, store.ErrRootKey)
 
 	// Damage to what one root key has wrapped does not lock out the other.
@@ -313,7 +313,7 @@ func TestSealWithSeveralRootKeys(t *testing.T) {
 	firstCiphertext := 19 + (2 + len("root")) + (2 + len("test") + 20) + 2
 	record[firstCiphertext] ^= 1
 	rawPut(t, inner, head, record)
-	_, err = store.Seal(t.Context(), inner, a)
+	_, err = store.Seal(t.Context(), inner, a, nil)
 	require.ErrorIs(t, err, store.ErrRootKey)
 	seal(t, inner, b)
 	seal(t, inner, both)
@@ -327,7 +327,7 @@ func TestSealFindsEveryChangeOfTheHead(t *testing.T) {
 	mutations(intact, func(what string, mutant []byte) {
 		rawPut(t, inner, head, mutant)
 		before, revision := dump(t, inner)
-		_, err := store.Seal(t.Context(), inner, root)
+		_, err := store.Seal(t.Context(), inner, root, nil)
 		require.Error(t, err, what)
 		require.True(t, errors.Is(err, store.ErrRootKey) || errors.Is(err, store.ErrDamaged), "%s: %v", what, err)
 		after, now := dump(t, inner)
@@ -343,7 +343,7 @@ func TestSealRefusesForeignStores(t *testing.T) {
 	inner := store.NewMemory()
 	put(t, inner, "foreign", "data")
 	root := &spyRing{Keyring: rootKey(t, 1)}
-	_, err := store.Seal(t.Context(), inner, root)
+	_, err := store.Seal(t.Context(), inner, root, nil)
 	require.ErrorIs(t, err, store.ErrNotSealed)
 	require.Zero(t, root.calls, "the root key is not asked")
 	contents, _ := dump(t, inner)
@@ -352,7 +352,7 @@ func TestSealRefusesForeignStores(t *testing.T) {
 	inner = store.NewMemory()
 	put(t, seal(t, inner, root), "a", "1")
 	require.NoError(t, inner.Update(t.Context(), func(tx store.Tx) error { return tx.Delete(head) }))
-	_, err = store.Seal(t.Context(), inner, root)
+	_, err = store.Seal(t.Context(), inner, root, nil)
 	require.ErrorIs(t, err, store.ErrNotSealed, "the head was deleted")
 }
 
@@ -394,7 +394,7 @@ func TestSealAsksTheRootOutsideOfTransactions(t *testing.T) {
 	}
 	root := &spyRing{Keyring: rootKey(t, 1), onEncrypt: lock, onDecrypt: lock}
 	for range 2 {
-		_, err := store.Seal(t.Context(), inner, root)
+		_, err := store.Seal(t.Context(), inner, root, nil)
 		require.NoError(t, err)
 	}
 	require.GreaterOrEqual(t, root.calls, 3)
@@ -409,11 +409,11 @@ func TestSealWithAFailingRoot(t *testing.T) {
 		"encrypt": &spyRing{Keyring: rootKey(t, 1), onEncrypt: fail},
 		"decrypt": &spyRing{Keyring: rootKey(t, 1), onDecrypt: fail},
 	} {
-		_, err := store.Seal(t.Context(), inner, root)
+		_, err := store.Seal(t.Context(), inner, root, nil)
 		require.ErrorIs(t, err, down, name)
 	}
 	oneWay := &halves{rootKey(t, 1), rootKey(t, 2)}
-	_, err := store.Seal(t.Context(), inner, oneWay)
+	_, err := store.Seal(t.Context(), inner, oneWay, nil)
 	require.ErrorIs(t, err, store.ErrRootKey, "a root that cannot decrypt what it encrypts")
 	contents, _ := dump(t, inner)
 	require.Empty(t, contents)
@@ -436,7 +436,7 @@ func TestSealWithAFailingStore(t *testing.T) {
 		for n := 1; ; n++ {
 			inner := store.NewMemory()
 			faulty := storetest.FailAt(inner, n, fault)
-			s, err := store.Seal(t.Context(), faulty, rootKey(t, 1))
+			s, err := store.Seal(t.Context(), faulty, rootKey(t, 1), nil)
 			if faulty.Calls() < n {
 				require.NoError(t, err)
 				require.Equal(t, 3, n, "a first Seal makes two transactions")

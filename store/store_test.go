@@ -38,7 +38,7 @@ func rootKey(t testing.TB, n byte) keyring.Keyring {
 
 func seal(t testing.TB, inner store.Store, root keyring.Keyring) *store.Sealed {
 	t.Helper()
-	s, err := store.Seal(t.Context(), inner, root)
+	s, err := store.Seal(t.Context(), inner, root, nil)
 	require.NoError(t, err)
 	return s
 }

@@ -98,7 +98,7 @@ func New(t testing.TB, o *Options) *Cloud {
 	if inner == nil {
 		inner = store.NewMemory()
 	}
-	c.store, err = store.Seal(context.Background(), inner, ring)
+	c.store, err = store.Seal(context.Background(), inner, ring, nil)
 	c.must(err)
 	sink := o.Audit
 	if sink == nil {

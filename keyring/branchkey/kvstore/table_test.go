@@ -29,7 +29,7 @@ func newSealed(t *testing.T) store.Store {
 	rand.Read(rootKey)
 	root, err := keyring.NewRawAES("kvstore", "root", rootKey)
 	require.NoError(t, err)
-	s, err := store.Seal(t.Context(), newMemory(t), root)
+	s, err := store.Seal(t.Context(), newMemory(t), root, nil)
 	require.NoError(t, err)
 	return s
 }
