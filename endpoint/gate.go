@@ -18,28 +18,29 @@ type gate struct {
 // A share is one principal's part of a gate.
 type share struct {
 	places chan struct{}
-	users  int // requests that are in or waiting; guarded by the gate's mu
+	of     principal // guarded by the gate's mu, as users is
+	users  int       // requests that are in or waiting
 }
 
 func newGate(places int) *gate {
 	return &gate{places: make(chan struct{}, places), shares: map[principal]*share{}}
 }
 
-// enter waits for a place for p. It reports false if ctx is done first; else leave
-// has to be called once. A place in the share comes first, so that nobody holds one
-// of the gate's while waiting.
-func (g *gate) enter(ctx context.Context, p principal) bool {
+// enter waits for a place for p and returns the share that it is of, which has to be
+// handed to leave once. It returns nil if ctx is done first. A place in the share comes
+// first, so that nobody holds one of the gate's while waiting.
+func (g *gate) enter(ctx context.Context, p principal) *share {
 	s := g.join(p)
 	if !take(ctx, s.places) {
-		g.part(p)
-		return false
+		g.part(s)
+		return nil
 	}
 	if !take(ctx, g.places) {
 		<-s.places
-		g.part(p)
-		return false
+		g.part(s)
+		return nil
 	}
-	return true
+	return s
 }
 
 // take waits for a place until ctx is done. It does not ask ctx for Done if there is
@@ -58,13 +59,11 @@ func take(ctx context.Context, places chan<- struct{}) bool {
 	}
 }
 
-// leave gives p's place back.
-func (g *gate) leave(p principal) {
+// leave gives a place of the share back.
+func (g *gate) leave(s *share) {
 	<-g.places
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	<-g.shares[p].places // never waits: the caller's place is among them
-	g.drop(p)
+	<-s.places // neither waits: the caller's place is among them
+	g.part(s)
 }
 
 // join returns p's share and counts the caller among its users.
@@ -76,24 +75,18 @@ func (g *gate) join(p principal) *share {
 		if s, g.spare = g.spare, nil; s == nil {
 			s = &share{places: make(chan struct{}, (cap(g.places)+1)/2)}
 		}
-		g.shares[p] = s
+		s.of, g.shares[p] = p, s
 	}
 	s.users++
 	return s
 }
 
 // part undoes join, for somebody who has no place.
-func (g *gate) part(p principal) {
+func (g *gate) part(s *share) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.drop(p)
-}
-
-// drop counts one user of p's share less. The caller holds mu.
-func (g *gate) drop(p principal) {
-	s := g.shares[p]
 	if s.users--; s.users == 0 {
-		delete(g.shares, p)
+		delete(g.shares, s.of)
 		g.spare = s
 	}
 }

@@ -21,26 +21,28 @@ func TestGateShares(t *testing.T) {
 	for _, test := range []struct{ places, each int }{{1, 1}, {2, 1}, {3, 2}, {4, 2}, {256, 128}} {
 		g := newGate(test.places)
 		ann, bob := principal{"1", "ann"}, principal{"1", "bob"}
-		in := map[principal]int{}
+		in := map[principal][]*share{}
 		for _, p := range []principal{ann, bob} {
-			for in[p] < test.each && in[ann]+in[bob] < test.places {
-				require.True(t, g.enter(t.Context(), p), test)
-				in[p]++
+			for len(in[p]) < test.each && len(in[ann])+len(in[bob]) < test.places {
+				s := g.enter(t.Context(), p)
+				require.NotNil(t, s, test)
+				in[p] = append(in[p], s)
 			}
 		}
 		require.Len(t, g.places, test.places)
-		require.False(t, g.enter(done(), ann), "all places are taken")
-		require.False(t, g.enter(done(), principal{"1", "eve"}), "all places are taken")
-		for range in[bob] {
-			g.leave(bob)
+		require.Nil(t, g.enter(done(), ann), "all places are taken")
+		require.Nil(t, g.enter(done(), principal{"1", "eve"}), "all places are taken")
+		for _, s := range in[bob] {
+			g.leave(s)
 		}
 		if test.places > 1 {
-			require.False(t, g.enter(done(), ann), "there are places, but not for her")
-			require.True(t, g.enter(t.Context(), bob))
-			g.leave(bob)
+			require.Nil(t, g.enter(done(), ann), "there are places, but not for her")
+			s := g.enter(t.Context(), bob)
+			require.NotNil(t, s)
+			g.leave(s)
 		}
-		for range in[ann] {
-			g.leave(ann)
+		for _, s := range in[ann] {
+			g.leave(s)
 		}
 		require.Empty(t, g.shares, "nobody is remembered")
 		require.Empty(t, g.places)
@@ -51,22 +53,23 @@ func TestGateWaits(t *testing.T) {
 	t.Parallel()
 	g := newGate(2)
 	ann, bob := principal{"1", "ann"}, principal{"1", "bob"}
-	require.True(t, g.enter(t.Context(), ann))
-	require.True(t, g.enter(t.Context(), bob))
-	entered := make(chan bool)
+	anns, bobs := g.enter(t.Context(), ann), g.enter(t.Context(), bob)
+	require.NotNil(t, anns)
+	require.NotNil(t, bobs)
+	entered := make(chan *share)
 	for _, p := range []principal{ann, bob, {"1", "eve"}} {
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { entered <- g.enter(ctx, p) }()
 		cancel()
-		require.False(t, <-entered, "%v goes away", p)
+		require.Nil(t, <-entered, "%v goes away", p)
 	}
 	require.Len(t, g.shares, 2)
 
 	go func() { entered <- g.enter(t.Context(), ann) }()
-	g.leave(ann)
-	require.True(t, <-entered)
-	g.leave(ann)
-	g.leave(bob)
+	g.leave(anns)
+	require.Same(t, anns, <-entered)
+	g.leave(anns)
+	g.leave(bobs)
 	require.Empty(t, g.shares)
 }
 
@@ -84,7 +87,8 @@ func TestGateUnderLoad(t *testing.T) {
 			who := i % len(of)
 			p := principal{"1", string(rune('a' + who))}
 			for range 50 {
-				if !g.enter(t.Context(), p) {
+				s := g.enter(t.Context(), p)
+				if s == nil {
 					t.Error("not let in")
 					return
 				}
@@ -94,7 +98,7 @@ func TestGateUnderLoad(t *testing.T) {
 				served.Add(1)
 				of[who].Add(-1)
 				in.Add(-1)
-				g.leave(p)
+				g.leave(s)
 			}
 		}()
 	}
@@ -111,12 +115,13 @@ func TestGateUsesSharesAgain(t *testing.T) {
 	g := newGate(4)
 	for i := range 10 {
 		p := principal{"1", string(rune('a' + i))}
-		require.True(t, g.enter(t.Context(), p))
-		require.True(t, g.enter(t.Context(), p))
-		require.False(t, g.enter(done(), p), "two are all that one may have")
-		g.leave(p)
+		s := g.enter(t.Context(), p)
+		require.NotNil(t, s)
+		require.Same(t, s, g.enter(t.Context(), p))
+		require.Nil(t, g.enter(done(), p), "two are all that one may have")
+		g.leave(s)
 		require.NotEmpty(t, g.shares)
-		g.leave(p)
+		g.leave(s)
 		require.Empty(t, g.shares)
 		require.Empty(t, g.spare.places)
 		require.Zero(t, g.spare.users)
@@ -127,8 +132,8 @@ func TestGateUsesSharesAgain(t *testing.T) {
 func TestGateMakesNoGarbage(t *testing.T) {
 	g, p, ctx := newGate(4), principal{"1", "a"}, t.Context()
 	require.Zero(t, testing.AllocsPerRun(100, func() {
-		if g.enter(ctx, p) {
-			g.leave(p)
+		if s := g.enter(ctx, p); s != nil {
+			g.leave(s)
 		}
 	}))
 }

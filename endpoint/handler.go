@@ -86,11 +86,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		write(w, nil, answer{}, err)
 		return
 	}
-	if !h.gate.enter(ctx, c.principal) {
+	place := h.gate.enter(ctx, c.principal)
+	if place == nil {
 		write(w, nil, answer{}, unavailable())
 		return
 	}
-	defer h.gate.leave(c.principal)
+	defer h.gate.leave(place)
 	b := h.buffers.get()
 	defer h.buffers.put(b)
 	a, err := h.serve(ctx, w, r, &c, b)
