@@ -10,24 +10,32 @@ import (
 func New() string {
 	var b [16]byte
 	rand.Read(b[:])
-	return format(b)
+	var s [length]byte
+	format(s[:], b)
+	return string(s[:])
 }
 
-// Two returns two of New, for less than twice the price.
+// Two returns two of New, for little more than the price of one.
 func Two() (first, second string) {
 	var b [32]byte
 	rand.Read(b[:])
-	return format([16]byte(b[:16])), format([16]byte(b[16:]))
+	var s [2 * length]byte
+	format(s[:length], [16]byte(b[:16]))
+	format(s[length:], [16]byte(b[16:]))
+	both := string(s[:])
+	return both[:length], both[length:]
 }
 
-func format(b [16]byte) string {
+// length is that of an identifier's text.
+const length = 36
+
+// format writes the identifier of random bytes to s.
+func format(s []byte, b [16]byte) {
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	var s [36]byte
 	hex.Encode(s[:8], b[:4])
 	hex.Encode(s[9:13], b[4:6])
 	hex.Encode(s[14:18], b[6:8])
 	hex.Encode(s[19:23], b[8:10])
 	hex.Encode(s[24:], b[10:])
 	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
-	return string(s[:])
 }
