@@ -12,11 +12,18 @@ type ARN struct {
 // Parse splits s. It reports false unless s has all six parts and starts with
 // "arn"; parts may be empty.
 func Parse(s string) (ARN, bool) {
-	p := strings.SplitN(s, ":", 6)
-	if len(p) != 6 || p[0] != "arn" {
+	a := ARN{}
+	rest, ok := strings.CutPrefix(s, "arn:")
+	for _, part := range [...]*string{&a.Partition, &a.Service, &a.Region, &a.Account} {
+		if ok {
+			*part, rest, ok = strings.Cut(rest, ":")
+		}
+	}
+	if !ok {
 		return ARN{}, false
 	}
-	return ARN{Partition: p[1], Service: p[2], Region: p[3], Account: p[4], Resource: p[5]}, true
+	a.Resource = rest
+	return a, true
 }
 
 // String returns the ARN's text.
