@@ -2,8 +2,6 @@ package kms
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"github.com/sealring/sealring/identity"
 )
@@ -84,6 +82,15 @@ var table = []anyOperation{
 	verifyMac,
 }
 
+// byName has the operations of the table. It is never changed.
+var byName = func() map[string]anyOperation {
+	all := make(map[string]anyOperation, len(table))
+	for _, op := range table {
+		all[op.operationName()] = op
+	}
+	return all
+}()
+
 // Operation is one operation of the API, for code that carries requests to a
 // [Service] by name: an HTTP endpoint, the SDK's middleware.
 type Operation struct{ op anyOperation }
@@ -99,13 +106,8 @@ func Operations() []Operation {
 
 // LookupOperation returns the operation with the given name, such as "Encrypt".
 func LookupOperation(name string) (Operation, bool) {
-	i, ok := slices.BinarySearchFunc(table, name, func(op anyOperation, name string) int {
-		return strings.Compare(op.operationName(), name)
-	})
-	if !ok {
-		return Operation{}, false
-	}
-	return Operation{table[i]}, true
+	op, ok := byName[name]
+	return Operation{op}, ok
 }
 
 // Name returns the operation's name, such as "Encrypt".
