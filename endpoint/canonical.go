@@ -72,11 +72,11 @@ func canonicalQuery(query url.Values) string {
 // without the spaces around them and with single ones inside, joined by commas. It
 // reports false if the request has no such header.
 func appendCanonicalHeader(dst []byte, r *http.Request, name string) ([]byte, bool) {
-	values := headerValues(r.Header, name)
-	switch {
-	case name == "host":
+	if name == "host" {
 		return append(dst, trim(r.Host)...), true
-	case name == "content-length" && len(values) == 0 && r.ContentLength >= 0:
+	}
+	values := headerValues(r.Header, name)
+	if name == "content-length" && len(values) == 0 && r.ContentLength >= 0 {
 		// Not in the header map of a request that has not been on the wire.
 		return strconv.AppendInt(dst, r.ContentLength, 10), true
 	}

@@ -46,7 +46,7 @@ func signsQuery(query url.Values) bool {
 // for AWS.
 func isReserved(name string) bool {
 	const prefix = "x-amz-"
-	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
+	return len(name) >= len(prefix) && inLowerCase(name[:len(prefix)], prefix)
 }
 
 // parsePresigned parses the signature of a presigned request. The error is a
