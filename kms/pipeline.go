@@ -99,8 +99,11 @@ type request struct {
 	now     time.Time
 	id      string // x-amzn-RequestId
 	event   audit.Event
+	in      any              // what the attempt in progress is about
 	draft   store.Draft      // of the attempt in progress
 	due     []*keyrecord.Key // to be rotated; may be shared
+
+	decideOn func(store.Tx) error // decides on a snapshot; made once for the memory
 
 	constraints constraints
 	asked       policy.Request // of the policy engine, the last question
@@ -123,8 +126,17 @@ type request struct {
 // overtaken. Within one service once is enough.
 const maxAttempts = 8
 
-// requests keeps requests that are over, empty, for their memory: a kilobyte each.
-var requests = sync.Pool{New: func() any { return new(request) }}
+// requests keeps requests that are over, empty, for their memory: some kilobytes each.
+var requests = sync.Pool{New: func() any {
+	r := new(request)
+	r.decideOn = func(tx store.Tx) error {
+		r.draft.Reset(tx)
+		r.event.Resources = nil // a sink may have kept those of an attempt before
+		r.out, r.err = r.op.decide(r, r.in)
+		return nil
+	}
+	return r
+}}
 
 // newRequest returns a request of the caller's. Who has it served releases it then.
 func (s *Service) newRequest(op anyOperation, caller identity.Caller) *request {
@@ -141,7 +153,7 @@ func (s *Service) newRequest(op anyOperation, caller identity.Caller) *request {
 		Name:      op.operationName(),
 		Region:    caller.Region,
 		ReadOnly:  op.isReadOnly(),
-		Identity:  auditIdentity(caller),
+		Identity:  auditIdentity(&r.caller),
 		UserAgent: caller.UserAgent,
 	}
 	if caller.SourceIP.IsValid() {
@@ -154,7 +166,9 @@ func (s *Service) newRequest(op anyOperation, caller identity.Caller) *request {
 // its event, do not.
 func (r *request) release() {
 	r.draft.Reset(nil)
-	*r = request{draft: r.draft}
+	draft, decideOn := r.draft, r.decideOn
+	*r = request{} // a literal with the two in it would be put together elsewhere and copied
+	r.draft, r.decideOn = draft, decideOn
 	requests.Put(r)
 }
 
@@ -267,13 +281,8 @@ func (r *request) decide(ctx context.Context, in any) (any, error) {
 
 // attempt is decide until there is something to ask: then the error is errAsked.
 func (r *request) attempt(ctx context.Context, in any) (any, error) {
-	r.out, r.err = nil, nil // a View that fails has no attempt
-	viewErr := r.service.store.View(ctx, func(tx store.Tx) error {
-		r.draft.Reset(tx)
-		r.event.Resources = nil // a sink may have kept those of an attempt before
-		r.out, r.err = r.op.decide(r, in)
-		return nil
-	})
+	r.in, r.out, r.err = in, nil, nil // a View that fails has no attempt
+	viewErr := r.service.store.View(ctx, r.decideOn)
 	switch {
 	case errors.Is(r.err, errAsked):
 		return nil, r.err
@@ -418,7 +427,7 @@ func (r *request) takeBack(ctx context.Context, cause error) error {
 	return r.refuse(context.WithoutCancel(ctx), fault(ctx, cause))
 }
 
-func auditIdentity(c identity.Caller) audit.Identity {
+func auditIdentity(c *identity.Caller) audit.Identity {
 	id := audit.Identity{Type: "IAMUser", ARN: c.Principal, Account: c.Account, AccessKeyID: c.AccessKeyID}
 	if n := len(c.Via); n > 0 {
 		id.InvokedBy = c.Via[n-1]
