@@ -49,16 +49,17 @@ func (s *Snapshot) View(fn func(Tx) error) error {
 // Try runs fn in a transaction that reads the state and may write. The state itself
 // stays as it is: what came of fn is the attempt. The error is fn's, or [ErrLimit].
 func (s *Snapshot) Try(fn func(Tx) error) (*Attempt, error) {
-	tx := &memoryTx{root: s.root, base: s, writable: true, written: map[string]struct{}{}}
+	u := &memoryUpdate{written: map[string]struct{}{}}
+	tx := &memoryTx{root: s.root, base: s, update: u}
 	defer tx.end()
 	if err := fn(tx); err != nil {
 		return nil, err
 	}
-	if err := tx.meter.Err(); err != nil {
+	if err := u.meter.Err(); err != nil {
 		return nil, err
 	}
-	a := &Attempt{Next: s, Scans: tx.scans, base: s, touched: tx.meter.touched}
-	for _, key := range slices.Sorted(maps.Keys(tx.written)) {
+	a := &Attempt{Next: s, Scans: u.scans, base: s, touched: u.meter.touched}
+	for _, key := range slices.Sorted(maps.Keys(u.written)) {
 		c := Change{Revision: s.revision + 1, Key: key}
 		if n := tx.root.get(key); n != nil {
 			c.Value = n.value
@@ -129,15 +130,18 @@ func (a *Attempt) Reads() iter.Seq2[string, uint64] {
 // memoryTx is a transaction on a snapshot. A write makes a new root, so a Scan that
 // is under way keeps reading the one it began with.
 type memoryTx struct {
-	root *node
-	base *Snapshot
-	done bool
+	root   *node
+	base   *Snapshot
+	done   bool
+	update *memoryUpdate // nil for a view
+}
 
-	// for an update only
-	writable bool
-	meter    Meter
-	written  map[string]struct{}
-	scans    []Range
+// memoryUpdate is what an update's transaction has beside a view's, of which one is made
+// for every request.
+type memoryUpdate struct {
+	meter   Meter
+	written map[string]struct{}
+	scans   []Range
 }
 
 func (t *memoryTx) end() { t.done = true }
@@ -147,8 +151,8 @@ func (t *memoryTx) read(key string) error {
 	switch {
 	case t.done:
 		return ErrTxDone
-	case t.writable:
-		return t.meter.Read(key)
+	case t.update != nil:
+		return t.update.meter.Read(key)
 	}
 	return nil
 }
@@ -158,7 +162,7 @@ func (t *memoryTx) write() error {
 	switch {
 	case t.done:
 		return ErrTxDone
-	case !t.writable:
+	case t.update == nil:
 		return ErrReadOnly
 	}
 	return nil
@@ -179,11 +183,11 @@ func (t *memoryTx) Put(key string, value []byte) error {
 	if err := t.write(); err != nil {
 		return err
 	}
-	if err := t.meter.Put(key, value); err != nil {
+	if err := t.update.meter.Put(key, value); err != nil {
 		return err
 	}
 	t.root = t.root.put(key, clone(value), t.base.revision+1, maphash.String(t.base.seed, key))
-	t.written[key] = struct{}{}
+	t.update.written[key] = struct{}{}
 	return nil
 }
 
@@ -191,11 +195,11 @@ func (t *memoryTx) Delete(key string) error {
 	if err := t.write(); err != nil {
 		return err
 	}
-	if err := t.meter.Delete(key); err != nil {
+	if err := t.update.meter.Delete(key); err != nil {
 		return err
 	}
 	t.root = t.root.remove(key)
-	t.written[key] = struct{}{}
+	t.update.written[key] = struct{}{}
 	return nil
 }
 
@@ -218,8 +222,8 @@ func (t *memoryTx) Scan(prefix, after string) iter.Seq2[Entry, error] {
 			}
 			return true
 		})
-		if t.writable {
-			t.scans = append(t.scans, scanned)
+		if t.update != nil {
+			t.update.scans = append(t.update.scans, scanned)
 		}
 	}
 }
