@@ -72,7 +72,7 @@ func ExampleSeal() {
 	_, err = store.Seal(ctx, inner, other, nil)
 	fmt.Println(errors.Is(err, store.ErrRootKey))
 	// Output:
-	// inner: 46 bytes, <nil>
+	// inner: 50 bytes, <nil>
 	// sealed: swordfish, <nil>
 	// true
 }

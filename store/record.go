@@ -15,24 +15,25 @@ import (
 // The format of a sealed value:
 //
 //	offset size
-//	0      1    format, 1
-//	1      8    revision that the writing transaction read, big-endian
-//	9      12   nonce, random
-//	21     n    ciphertext, as long as the value
-//	21+n   16   tag
+//	0      1    format, 2
+//	1      4    epoch of the sealing key, big-endian
+//	5      8    revision that the writing transaction read, big-endian
+//	13     12   nonce, random
+//	25     n    ciphertext, as long as the value
+//	25+n   16   tag
 //
 // The cipher is AES-256-GCM. Its key serves one key of the store at one revision:
 //
-//	prk = HKDF-Extract-SHA256(salt: store id, secret: sealing key)
-//	key = HKDF-Expand-SHA256(prk, info: recordLabel, revision, the store's key)
+//	prk = HKDF-Extract-SHA256(salt: store id, secret: the epoch's sealing key)
+//	key = HKDF-Expand-SHA256(prk, info: recordLabel, epoch, revision, the store's key)
 //
 // so no nonce can meet another one by chance, however often a key is written. The
-// associated data is the format, the revision, the store id and the store's key.
-// In both the last field is the only one of variable length.
+// associated data is the format, the epoch, the revision, the store id and the store's
+// key. In both the last field is the only one of variable length.
 const (
-	recordFormat = 1
-	recordLabel  = "sealring/store/record/1\x00"
-	recordPrefix = 1 + 8 // format and revision
+	recordFormat = 2
+	recordLabel  = "sealring/store/record/2\x00"
+	recordPrefix = 1 + 4 + 8 // format, epoch and revision
 	nonceLen     = 12
 	tagLen       = 16
 )
@@ -42,19 +43,30 @@ const SealOverhead = recordPrefix + nonceLen + tagLen
 
 const storeIDLen = 16
 
-// sealer encrypts and decrypts the records of one store. It is immutable.
+// sealer encrypts and decrypts the records of one store that are of one epoch. It is
+// immutable.
 type sealer struct {
-	id  [storeIDLen]byte
-	prk []byte
+	id    [storeIDLen]byte
+	epoch uint32
+	prk   []byte
+	tally []byte // the key of the epoch's tally
 }
 
-// newSealer keeps neither argument.
-func newSealer(sealingKey, id []byte) (*sealer, error) {
-	s := &sealer{}
-	copy(s.id[:], id)
+// newSealer keeps neither of the slices.
+func newSealer(sealingKey []byte, id [storeIDLen]byte, epoch uint32) (*sealer, error) {
+	s := &sealer{id: id, epoch: epoch}
 	var err error
-	s.prk, err = hkdf.Extract(sha256.New, sealingKey, id)
+	if s.prk, err = hkdf.Extract(sha256.New, sealingKey, id[:]); err != nil {
+		return nil, err
+	}
+	s.tally, err = hkdf.Expand(sha256.New, s.prk, tallyLabel, sha256.Size)
 	return s, err
+}
+
+// wipe makes the sealer useless.
+func (s *sealer) wipe() {
+	clear(s.prk)
+	clear(s.tally)
 }
 
 // aead returns the cipher of the record that begins with prefix, and its
@@ -82,7 +94,8 @@ func (s *sealer) aead(prefix []byte, key string) (cipher.AEAD, []byte, error) {
 // seal returns the record that holds value under key.
 func (s *sealer) seal(key string, revision uint64, value []byte) ([]byte, error) {
 	record := make([]byte, 0, len(value)+SealOverhead)
-	record = binary.BigEndian.AppendUint64(append(record, recordFormat), revision)
+	record = binary.BigEndian.AppendUint32(append(record, recordFormat), s.epoch)
+	record = binary.BigEndian.AppendUint64(record, revision)
 	aead, aad, err := s.aead(record, key)
 	if err != nil {
 		return nil, err
@@ -110,6 +123,27 @@ func (s *sealer) open(key string, record []byte) ([]byte, error) {
 		return nil, damaged(key)
 	}
 	return value, nil
+}
+
+// recordMark is what tells a record from every other one without decrypting it: no two
+// records have the same tag but by chance.
+type recordMark struct {
+	epoch    uint32
+	revision uint64
+	tag      []byte // part of the record
+}
+
+// parseMark reads the mark of a record, and authenticates nothing. ok is false if the
+// record is too short or of another format.
+func parseMark(record []byte) (m recordMark, ok bool) {
+	if len(record) < SealOverhead || record[0] != recordFormat {
+		return recordMark{}, false
+	}
+	return recordMark{
+		epoch:    binary.BigEndian.Uint32(record[1:]),
+		revision: binary.BigEndian.Uint64(record[5:]),
+		tag:      record[len(record)-tagLen:],
+	}, true
 }
 
 func damaged(key string) error { return fmt.Errorf("%w: key %q", ErrDamaged, key) }

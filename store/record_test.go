@@ -18,7 +18,7 @@ import (
 
 func testSealer(t testing.TB) *sealer {
 	t.Helper()
-	s, err := newSealer(bytes.Repeat([]byte{7}, 32), []byte("0123456789abcdef"))
+	s, err := newSealer(bytes.Repeat([]byte{7}, 32), [storeIDLen]byte([]byte("0123456789abcdef")), 0x0a0b0c0d)
 	require.NoError(t, err)
 	return s
 }
@@ -36,21 +36,21 @@ func TestRecordFormat(t *testing.T) {
 	t.Parallel()
 	record, err := testSealer(t).seal("some/key", 0x0102030405060708, []byte("value"))
 	require.NoError(t, err)
-	require.Equal(t, "010102030405060708", hex.EncodeToString(record[:9]))
+	require.Equal(t, "020a0b0c0d0102030405060708", hex.EncodeToString(record[:13]))
 
 	prk := mac([]byte("0123456789abcdef"), string(bytes.Repeat([]byte{7}, 32)))
-	key := mac(prk, "sealring/store/record/1\x00", "\x01\x02\x03\x04\x05\x06\x07\x08", "some/key", "\x01")
+	key := mac(prk, "sealring/store/record/2\x00", "\x0a\x0b\x0c\x0d", "\x01\x02\x03\x04\x05\x06\x07\x08", "some/key", "\x01")
 	block, err := aes.NewCipher(key)
 	require.NoError(t, err)
 	gcm, err := cipher.NewGCM(block)
 	require.NoError(t, err)
-	value, err := gcm.Open(nil, record[9:21], record[21:], []byte("\x01\x01\x02\x03\x04\x05\x06\x07\x080123456789abcdefsome/key"))
+	value, err := gcm.Open(nil, record[13:25], record[25:], []byte("\x02\x0a\x0b\x0c\x0d\x01\x02\x03\x04\x05\x06\x07\x080123456789abcdefsome/key"))
 	require.NoError(t, err)
 	require.Equal(t, "value", string(value))
 
-	commitment, err := testSealer(t).commitment()
+	commitment, err := testSealer(t).commitment(1)
 	require.NoError(t, err)
-	require.Equal(t, mac(prk, "sealring/store/commitment/1", "\x01", "\x01"), commitment[:])
+	require.Equal(t, mac(prk, "sealring/store/commitment/2", "\x02\x01\x0a\x0b\x0c\x0d", "\x01"), commitment[:])
 }
 
 // Keys whose bytes could be taken for a part of what is framed around them.
@@ -75,7 +75,7 @@ func TestRecordFraming(t *testing.T) {
 
 // pinnedRecord is what testSealer has once made of the value "value" under the key
 // "key" at revision 3.
-const pinnedRecord = "0100000000000000032b6999f8f4dd592fb0936521170e6f8c7faa224ec895e3826073cbe28d10259cd2"
+const pinnedRecord = "020a0b0c0d0000000000000003f9bee6ac49e046cd5bf846f19e34ee2c1be6584757fa101e0ba40eef1710941cab"
 
 func FuzzRecord(f *testing.F) {
 	s := testSealer(f)
@@ -83,9 +83,9 @@ func FuzzRecord(f *testing.F) {
 	require.NoError(f, err)
 	f.Add(pinned, "key")
 	f.Add(pinned, "other")
-	f.Add(pinned[:36], "key")
+	f.Add(pinned[:40], "key")
 	f.Add([]byte{}, "")
-	f.Add(bytes.Repeat([]byte{1}, 37), "key")
+	f.Add(bytes.Repeat([]byte{2}, 41), "key")
 	f.Fuzz(func(t *testing.T, record []byte, key string) {
 		value, err := s.open(key, record)
 		if bytes.Equal(record, pinned) && key == "key" {
@@ -99,16 +99,19 @@ func FuzzRecord(f *testing.F) {
 }
 
 func FuzzHead(f *testing.F) {
-	h := sealHead{keys: []keyring.EncryptedDataKey{
-		{Provider: "p", Info: []byte("info"), Ciphertext: []byte("ciphertext")},
-		{Provider: "", Info: []byte{}, Ciphertext: []byte{}},
+	h := sealHead{tallied: true, epochs: []sealEpoch{
+		{epoch: 1, keys: []keyring.EncryptedDataKey{
+			{Provider: "p", Info: []byte("info"), Ciphertext: []byte("ciphertext")},
+			{Provider: "", Info: []byte{}, Ciphertext: []byte{}},
+		}},
+		{epoch: 7, keys: []keyring.EncryptedDataKey{{Provider: "q"}}},
 	}}
 	good, err := h.encode()
 	require.NoError(f, err)
 	f.Add(good)
 	f.Add(good[:len(good)-1])
 	f.Add(append(bytes.Clone(good), 0))
-	f.Add(append(bytes.Repeat([]byte{1}, 17), 0xff, 0xff, 0, 0))
+	f.Add(append(bytes.Repeat([]byte{2}, 17), 1, 2, 0, 0, 0, 1, 0xff, 0xff, 0, 0))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h, err := parseHead(b)
@@ -125,23 +128,36 @@ func FuzzHead(f *testing.F) {
 
 func TestHeadOfWrongShape(t *testing.T) {
 	t.Parallel()
-	h := sealHead{keys: []keyring.EncryptedDataKey{{Provider: "p"}}}
+	key := []keyring.EncryptedDataKey{{Provider: "p"}}
+	h := sealHead{epochs: []sealEpoch{{epoch: 3, keys: key}, {epoch: 4, keys: key}}}
 	good, err := h.encode()
 	require.NoError(t, err)
 	_, err = parseHead(good)
 	require.NoError(t, err)
+	const flags, count, first = 17, 18, 19
+	epoch := (len(good) - first) / 2
 	for name, change := range map[string]func(b []byte) []byte{
-		"format 0":     func(b []byte) []byte { b[0] = 0; return b },
-		"format 2":     func(b []byte) []byte { b[0] = 2; return b },
-		"no keys":      func(b []byte) []byte { return append(append(b[:17:17], 0, 0), b[len(b)-commitmentLen:]...) },
-		"a key more":   func(b []byte) []byte { b[18] = 2; return b },
-		"a long field": func(b []byte) []byte { b[19] = 0xff; return b },
-		"a byte more":  func(b []byte) []byte { return append(b, 0) },
+		"format 1":             func(b []byte) []byte { b[0] = 1; return b },
+		"format 3":             func(b []byte) []byte { b[0] = 3; return b },
+		"another flag":         func(b []byte) []byte { b[flags] = 2; return b },
+		"no epochs":            func(b []byte) []byte { b[count] = 0; return b[:first] },
+		"an epoch less":        func(b []byte) []byte { b[count] = 1; return b },
+		"an epoch more":        func(b []byte) []byte { b[count] = 3; return b },
+		"three epochs":         func(b []byte) []byte { b[count] = 3; return append(b, b[first+epoch:]...) },
+		"epoch 0":              func(b []byte) []byte { b[first+3] = 0; return b },
+		"one epoch twice":      func(b []byte) []byte { b[first+3] = 4; return b },
+		"epochs in disorder":   func(b []byte) []byte { b[first+3] = 5; return b },
+		"an epoch without key": func(b []byte) []byte { return append(b[:first+4:first+4], make([]byte, 2+commitmentLen)...) },
+		"a key more":           func(b []byte) []byte { b[first+5] = 2; return b },
+		"a long field":         func(b []byte) []byte { b[first+6] = 0xff; return b },
+		"a byte more":          func(b []byte) []byte { return append(b, 0) },
+		"half":                 func(b []byte) []byte { return b[:first+epoch] },
 	} {
-		_, err := parseHead(change(bytes.Clone(good)))
+		h, err := parseHead(change(bytes.Clone(good)))
 		require.ErrorIs(t, err, ErrDamaged, name)
+		require.Nil(t, h, name)
 	}
-	h.keys[0].Info = make([]byte, 1<<16)
+	h.epochs[0].keys[0].Info = make([]byte, 1<<16)
 	_, err = h.encode()
 	require.Error(t, err)
 }
@@ -162,12 +178,15 @@ func TestHeadCommitsToTheSealingKey(t *testing.T) {
 	t.Parallel()
 	root, err := keyring.NewRawAES("n", "k", make([]byte, 32))
 	require.NoError(t, err)
-	h, err := newHead(t.Context(), root)
+	h, err := newHead(t.Context(), root, true)
 	require.NoError(t, err)
 	_, err = h.unseal(t.Context(), root)
 	require.NoError(t, err)
 	_, err = h.unseal(t.Context(), swappingRing{})
 	require.ErrorIs(t, err, ErrDamaged)
+	h.tallied = false
+	_, err = h.unseal(t.Context(), root)
+	require.ErrorIs(t, err, ErrDamaged, "and to keeping a tally")
 }
 
 // A store that gives nil for an empty value must not pass for an empty store.

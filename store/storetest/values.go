@@ -31,7 +31,7 @@ func checkMissing(tb testing.TB, s store.Store) {
 
 func checkReadBack(tb testing.TB, s store.Store) {
 	want := map[string]string{
-		"\x00\x00": "nul", "\x01": "one", "\xff": "not UTF-8", "\xff\xff\xff": "last",
+		"\x01\x00": "nul", "\x01": "one", "\xff": "not UTF-8", "\xff\xff\xff": "last",
 		"a/b": "slash", "é ☃": "UTF-8", strings.Repeat("k", store.MaxKey): "long",
 	}
 	for _, n := range []int{1, 15, 16, 17, 255, 4096, 65536, 500_000} {
