@@ -23,6 +23,7 @@ const (
 	circl  = "github.com/cloudflare/circl"
 	secp   = "github.com/decred/dcrd/dcrec/secp256k1/v4"
 	cbor   = "github.com/fxamacker/cbor/v2"
+	bbolt  = "go.etcd.io/bbolt"
 )
 
 // room is one package's place in the house.
@@ -59,6 +60,7 @@ var house = map[string]room{
 	"keyring/branchkey/ddbstore":      {floor: 1, sideways: []string{"keyring/branchkey"}, external: []string{awsSDK}},
 	"keyring/branchkey/kvstore":       {floor: 1, sideways: []string{"keyring", "keyring/branchkey", "store"}},
 	"store/storetest":                 {floor: 1, sideways: []string{"store"}},
+	"store/boltstore":                 {floor: 1, sideways: []string{"store"}, external: []string{bbolt}},
 	"identity":                        {floor: 1},
 	"audit":                           {floor: 1},
 

@@ -1,0 +1,15 @@
+//go:build !unix || solaris || illumos || aix
+
+package boltstore
+
+import (
+	"os"
+	"time"
+)
+
+// lock does nothing here: the lock that bbolt takes cannot be taken before it is asked to.
+// A file that another process is writing may therefore be reported as damaged.
+func lock(*os.File, bool, time.Duration) error { return nil }
+
+// syncDir does nothing where directories cannot be flushed.
+func syncDir(string) error { return nil }

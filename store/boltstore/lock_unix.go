@@ -1,0 +1,40 @@
+//go:build unix && !solaris && !illumos && !aix
+
+package boltstore
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+)
+
+// lock takes the lock that bbolt takes, before anything is read. bbolt's own attempt on
+// the same descriptor then succeeds at once. It waits for up to the given time.
+func lock(f *os.File, shared bool, wait time.Duration) error {
+	how := syscall.LOCK_EX | syscall.LOCK_NB
+	if shared {
+		how = syscall.LOCK_SH | syscall.LOCK_NB
+	}
+	for end := time.Now().Add(wait); ; time.Sleep(10 * time.Millisecond) {
+		err := syscall.Flock(int(f.Fd()), how)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, syscall.EINTR):
+		case !errors.Is(err, syscall.EWOULDBLOCK):
+			return err
+		case !time.Now().Before(end):
+			return ErrLocked
+		}
+	}
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
