@@ -8,52 +8,94 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/sealring/sealring/internal/arn"
 )
 
-// Event is one request and its outcome. Field names in JSON are CloudTrail's.
+// Event is one request and its outcome. Its JSON is a record in the shape of CloudTrail's
+// (see [Event.AppendJSON]).
 //
 // Two events may share an ID when a decision had to be taken back: the store
 // refused to commit it, or another writer came first. The last one counts.
 type Event struct {
-	ID        string    `json:"eventID"`
-	RequestID string    `json:"requestID"`
-	Time      time.Time `json:"eventTime"`
-	Source    string    `json:"eventSource"` // such as "kms.amazonaws.com"
-	Name      string    `json:"eventName"`   // the operation
-	Region    string    `json:"awsRegion"`
-	ReadOnly  bool      `json:"readOnly"`
-	Identity  Identity  `json:"userIdentity"`
-	SourceIP  string    `json:"sourceIPAddress,omitempty"`
-	UserAgent string    `json:"userAgent,omitempty"`
+	ID        string
+	RequestID string
+	Time      time.Time
+	Source    string // such as "kms.amazonaws.com"
+	Name      string // the operation
+	Region    string
+	ReadOnly  bool
+	Identity  Identity
+	SourceIP  string
+	UserAgent string
 
 	// Resources are the ARNs that the decision was about.
-	Resources []string `json:"resources,omitempty"`
+	Resources []string
 	// EncryptionContext is the request's; it is not secret.
-	EncryptionContext map[string]string `json:"encryptionContext,omitempty"`
+	EncryptionContext map[string]string
 
 	// ErrorCode and ErrorMessage say why the request was refused; both are empty
 	// for a success.
-	ErrorCode    string `json:"errorCode,omitempty"`
-	ErrorMessage string `json:"errorMessage,omitempty"`
+	ErrorCode    string
+	ErrorMessage string
+
+	// Chain is the event's place in an engine's chain; nil before a [Chain] has given it
+	// one.
+	Chain *Link
 }
 
 // Identity is the principal of a request.
 type Identity struct {
-	Type        string `json:"type"` // "Root", "IAMUser", "AWSService" … or "Anonymous"
-	ARN         string `json:"arn,omitempty"`
-	Account     string `json:"accountId,omitempty"`
-	AccessKeyID string `json:"accessKeyId,omitempty"`
+	Type        string // "Root", "IAMUser", "AWSService" … or "Anonymous"
+	ARN         string
+	Account     string
+	AccessKeyID string
 
 	// InvokedBy is the service that made the request, for itself or in the principal's
-	// name; empty if the principal made it.
-	InvokedBy string `json:"invokedBy,omitempty"`
+	// name; empty if the principal made it. A service with neither is the recording
+	// service itself, which acted on its own.
+	InvokedBy string
+}
+
+// Link is the place of an event in the chain of an engine's events.
+type Link struct {
+	Engine string   // which chain
+	Seq    uint64   // 1 for the first event
+	MAC    [32]byte // over this event and all before it
 }
 
 // Sink takes events. Record returns nil only when the event is as safe as the
 // sink makes it; the caller fails the request otherwise. The sink may keep e: its
 // slices and maps are never changed, neither by the sink nor by the caller. A sink is
 // safe for concurrent use.
+//
+// An error that wraps [ErrNotRecorded] says that the event is certainly not among those
+// that were recorded. After any other error it may be.
 type Sink interface {
 	Record(ctx context.Context, e Event) error
+}
+
+// ErrNotRecorded is wrapped by the errors of sinks that have not kept an event and know
+// it, so that what was to follow it can take its place.
+var ErrNotRecorded = errors.New("audit: event is not recorded")
+
+// ofService reports whether the event is of what a service did on its own.
+func (e *Event) ofService() bool {
+	return e.Identity.Type == "AWSService" && e.Identity.InvokedBy == ""
+}
+
+// recipient returns the account that the event is recorded for: the caller's, as far as
+// there is one.
+func (e *Event) recipient() string {
+	if e.Identity.Account != "" {
+		return e.Identity.Account
+	}
+	for _, r := range e.Resources {
+		if a, ok := arn.Parse(r); ok && a.Account != "" {
+			return a.Account
+		}
+	}
+	return ""
 }
