@@ -95,16 +95,10 @@ func TestMostImportTokens(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, false, 0)
 	r.external(t, sdk.CreateKeyInput{})
-	list, planted := keyrecord.ImportTokens{}, make([]importer, 50)
+	planted := make([]importer, 50)
 	for i := range planted {
 		planted[i] = plantToken(t, r.service, r.arn, r.clock())
-		list.Add(keyrecord.ListedToken{
-			Record: keyrecord.ImportTokenName(account, region, r.id, planted[i].token), Expires: r.clock().Add(day),
-		}, r.clock(), 50)
 	}
-	b, err := list.Marshal()
-	require.NoError(t, err)
-	require.NoError(t, r.service.PutRecord(t.Context(), keyrecord.ImportTokensName(account, region, r.id), b))
 	require.Len(t, r.tokens(t), 50)
 
 	material := random(32)

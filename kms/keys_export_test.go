@@ -3,6 +3,7 @@ package kms
 import (
 	"context"
 
+	"github.com/sealring/sealring/identity"
 	"github.com/sealring/sealring/internal/keyrecord"
 	"github.com/sealring/sealring/store"
 )
@@ -37,6 +38,20 @@ func PutRecords(tx store.Tx, k *keyrecord.Key) error {
 // PutRecord stores any record, as PutKey does.
 func (s *Service) PutRecord(ctx context.Context, name string, record []byte) error {
 	return s.store.Update(ctx, func(tx store.Tx) error { return tx.Put(name, record) })
+}
+
+// PutImportToken stores what has to be kept of a token of a key and lists it.
+func (s *Service) PutImportToken(ctx context.Context, account, region, keyID string, token []byte, kept *keyrecord.ImportToken) error {
+	r := s.newRequest(getParametersForImport, identity.Caller{Account: account, Region: region})
+	defer r.release()
+	err := s.store.View(ctx, func(tx store.Tx) error {
+		r.draft.Reset(tx)
+		return r.keepImportToken(&keyrecord.Key{Account: account, Region: region, ID: keyID}, token, kept)
+	})
+	if err != nil {
+		return err
+	}
+	return r.draft.Commit(ctx, s.store)
 }
 
 // MaxCopies is how many copies a multi-Region key can have.

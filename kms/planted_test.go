@@ -46,11 +46,9 @@ func plantToken(t *testing.T, s *kms.Service, key string, now time.Time) importe
 	kept := &keyrecord.ImportToken{
 		WrappingKeySpec: string(rsa2048), WrappingAlgorithm: string(oaep256), PrivateKey: private, Expires: now.Add(day),
 	}
-	record, err := kept.Marshal()
-	require.NoError(t, err)
 	token := append([]byte{1}, idOf(key)...) // docs/formats.md
 	token = append(binary.BigEndian.AppendUint64(token, uint64(kept.Expires.UnixMilli())), random(32)...)
-	require.NoError(t, s.PutRecord(t.Context(), keyrecord.ImportTokenName(account, regionOf(key), idOf(key), token), record))
+	require.NoError(t, s.PutImportToken(t.Context(), account, regionOf(key), idOf(key), token, kept))
 	return importer{key, token, &parsed.(*rsa.PrivateKey).PublicKey, oaep256}
 }
 
