@@ -160,6 +160,7 @@ func (r *request) readKey(account, region, id string) (*keyrecord.Key, error) {
 // writeKey stores what stands in the first record of a key, without imported material
 // that has expired. One that was read must come from a request that may write.
 func (r *request) writeKey(k *keyrecord.Key) error {
+	r.noteExpired(k)
 	k.ForgetExpired(r.now)
 	return r.put(keyrecord.KeyName(k.Account, k.Region, k.ID), k.Marshal)
 }

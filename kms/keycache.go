@@ -1,7 +1,10 @@
 package kms
 
 import (
+	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/sealring/sealring/internal/keyrecord"
@@ -92,6 +95,36 @@ func (c *keyCache) put(e cachedKey) {
 			c.size -= o.size
 			c.materials.forget(o.key, nil)
 		}
+	}
+}
+
+// forgetDeleted lets go of the keys that the store does not have any more.
+func (c *keyCache) forgetDeleted(ctx context.Context, s store.Store) error {
+	c.mu.RLock()
+	all := slices.Collect(maps.Keys(c.records))
+	c.mu.RUnlock()
+	return s.View(ctx, func(tx store.Tx) error {
+		for _, at := range all {
+			version, err := tx.Version(keyrecord.KeyName(at.account, at.region, at.id))
+			if err != nil {
+				return err
+			}
+			if version == 0 {
+				c.forget(at)
+			}
+		}
+		return nil
+	})
+}
+
+// forget lets go of a key and its materials.
+func (c *keyCache) forget(at keyPlace) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.records[at]; ok {
+		delete(c.records, at)
+		c.size -= e.size
+		c.materials.forget(e.key, nil)
 	}
 }
 

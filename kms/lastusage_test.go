@@ -344,7 +344,7 @@ func TestUsesSurviveAFailingStore(t *testing.T) {
 		time.Sleep(time.Minute)
 		encryptWith(t, api, keys[0])
 		synctest.Wait()
-		require.Equal(t, 3, s.count(), "200 records are more than two updates can write")
+		require.Equal(t, 5, s.count(), "200 records are more than four updates can write")
 		other := s.open(t).Client(root)
 		for _, key := range keys {
 			require.Equal(t, lastUse(t, api, key), lastUse(t, other, key))

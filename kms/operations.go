@@ -135,6 +135,9 @@ func (s *Service) Invoke(ctx context.Context, c identity.Caller, o Operation, in
 // invoke serves the request and releases it.
 func (r *request) invoke(ctx context.Context, in any) (out any, requestID string, err error) {
 	out, err = r.serve(ctx, in)
+	if err == nil {
+		r.publish(ctx)
+	}
 	requestID = r.id
 	r.release()
 	return out, requestID, err

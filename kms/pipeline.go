@@ -99,9 +99,10 @@ type request struct {
 	now     time.Time
 	id      string // x-amzn-RequestId
 	event   audit.Event
-	in      any              // what the attempt in progress is about
-	draft   store.Draft      // of the attempt in progress
-	due     []*keyrecord.Key // to be rotated; may be shared
+	in      any                 // what the attempt in progress is about
+	draft   store.Draft         // of the attempt in progress
+	due     []*keyrecord.Key    // to be rotated; may be shared
+	changes []audit.ChangeEvent // that the draft brings about
 
 	decideOn func(store.Tx) error // decides on a snapshot; made once for the memory
 
@@ -131,7 +132,7 @@ var requests = sync.Pool{New: func() any {
 	r := new(request)
 	r.decideOn = func(tx store.Tx) error {
 		r.draft.Reset(tx)
-		r.event.Resources = nil // a sink may have kept those of an attempt before
+		r.event.Resources, r.changes = nil, nil // sinks may have kept those of an attempt before
 		r.out, r.err = r.op.decide(r, r.in)
 		return nil
 	}

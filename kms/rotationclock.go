@@ -51,13 +51,22 @@ func (r *request) rotateDue(ctx context.Context) bool {
 // rotate rotates k if it is due, and reports whether its record has changed: by this or
 // by another's doing.
 func (s *Service) rotate(ctx context.Context, now time.Time, k *keyrecord.Key) bool {
-	r := s.newRequest(rotation{}, identity.Caller{Account: k.Account, Region: k.Region})
+	written, overtaken, _ := s.attend(ctx, rotation{}, now, keyPlace{account: k.Account, region: k.Region}, k)
+	return written || overtaken
+}
+
+// attend has an operation decided that nobody has asked for but the clock, and applied if
+// there is something to write. It reports whether it has written, and whether another was
+// faster.
+func (s *Service) attend(ctx context.Context, op anyOperation, now time.Time, at keyPlace, in any) (written, overtaken bool, err error) {
+	r := s.newRequest(op, identity.Caller{Account: at.account, Region: at.region})
 	defer r.release()
 	r.now, r.event.Time = now, now
-	r.event.Identity = audit.Identity{Type: "AWSService", Account: k.Account}
-	overtaken, recorded := false, false
+	r.event.Identity = audit.Identity{Type: "AWSService", Account: at.account}
+	recorded := false
 	for range maxAttempts {
-		by, err := r.decide(ctx, k)
+		var by any
+		by, err = r.decide(ctx, in)
 		if err != nil {
 			break
 		}
@@ -67,17 +76,20 @@ func (s *Service) rotate(ctx context.Context, now time.Time, k *keyrecord.Key) b
 		}
 		err = r.applyBesideOthers(ctx)
 		if !errors.Is(err, store.ErrConflict) {
-			return err == nil || overtaken
+			if err == nil {
+				r.publish(ctx)
+			}
+			return err == nil, overtaken, err
 		}
 		overtaken, recorded = true, true
 	}
 	if recorded { // and has not come to pass
 		_ = r.takeBack(ctx, store.ErrConflict)
 	}
-	return overtaken
+	return false, overtaken, err
 }
 
-// byAnother is what a rotation comes to that somebody else was faster with.
+// byAnother is what an operation comes to that somebody else was faster with.
 const byAnother = "by another"
 
 // rotation is the operation that the clock asks for. CloudTrail calls it RotateKey. Its
@@ -144,6 +156,7 @@ func (r *request) finishOnDemand(k *keyrecord.Key) error {
 	}
 	if m := k.PendingMaterial(); m != nil && m.Present(r.now) {
 		m.Pending, m.Rotated, m.RotationType = false, &at, string(types.RotationTypeOnDemand)
+		r.noteChange(audit.KeyRotated, k, at)
 	}
 	return nil
 }
@@ -174,5 +187,6 @@ func (r *request) renew(k *keyrecord.Key, how types.RotationType, at time.Time) 
 	m := keyrecord.NewMaterial(k.ID, b, at)
 	m.Rotated, m.RotationType = &at, string(how)
 	k.Materials = append(k.Materials, m)
+	r.noteChange(audit.KeyRotated, k, at)
 	return nil
 }

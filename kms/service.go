@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/sealring/sealring/audit"
@@ -38,8 +39,20 @@ type Config struct {
 	// record it refuses fails. nil means that nothing is recorded.
 	Audit audit.Sink
 
+	// Changes, if it is not nil, is told of what has changed, after it has: a key was rotated
+	// or deleted, imported material has expired, or a request that is not read-only, as
+	// CloudTrail has it, has succeeded. It is told as well as can be: what it answers makes no
+	// difference, a process that dies may not have told it, and two changes of one key made
+	// at the same time may come in either order.
+	Changes audit.ChangeSink
+
 	// Now is the clock. nil means [time.Now].
 	Now func() time.Time
+
+	// Uptime returns how much time has passed since some moment, however the clock was set
+	// meanwhile. [Service.Sweep] holds the clock to it. nil means the runtime's monotonic
+	// clock or, if Now is set, that Now is never set back or forward.
+	Uptime func() time.Duration
 
 	// Settling is how long the work takes that AWS does after it has answered: making a
 	// replica, changing the primary Region, connecting a custom key store, rotating on
@@ -114,6 +127,10 @@ type Service struct {
 
 	gate  commitGate
 	usage usageLog
+
+	changes  audit.ChangeSink // may be nil
+	sweeping sync.Mutex       // held by who sweeps
+	clock    clockWatch       // guarded by sweeping
 }
 
 // New returns a service. It reads the store's seal, or writes it if the store is
@@ -125,6 +142,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.changes, s.clock = c.Changes, newClockWatch(c)
 	if err := errors.Join(c.Quotas.check(), c.Rates.check()); err != nil {
 		return nil, err
 	}

@@ -30,9 +30,9 @@ type usageLog struct {
 // usageInterval is the time between two flushes.
 const usageInterval = time.Minute
 
-// usageBatch is how many records one update of the store writes: every store takes 100
-// keys.
-const usageBatch = 90
+// usageBatch is how many records one update of the store writes, each with a look at its
+// key: every store takes 100 keys.
+const usageBatch = 45
 
 // usageShard holds the last uses of some of the keys.
 type usageShard struct {
@@ -189,11 +189,19 @@ func (l *usageLog) setStored(batch []newUse) {
 }
 
 // storeUsage writes a batch of uses. Another service on the same store may have stored
-// later ones.
+// later ones, or deleted the key.
 func storeUsage(ctx context.Context, s store.Store, batch []newUse) error {
 	return s.Update(ctx, func(tx store.Tx) error {
 		for i := range batch {
 			u := &batch[i]
+			n := keyrecord.ParseName(u.name)
+			key, err := tx.Version(keyrecord.KeyName(n.Account, n.Region, n.KeyID))
+			if err != nil {
+				return err
+			}
+			if key == 0 {
+				continue
+			}
 			b, err := tx.Get(u.name)
 			switch {
 			case errors.Is(err, store.ErrNotFound):
