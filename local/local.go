@@ -5,9 +5,10 @@
 //	key, err := client.CreateKey(ctx, &kms.CreateKeyInput{})
 //
 // Everything in it is real: the cryptography, the key states, the errors. What is
-// built now is AWS KMS, in memory: it is gone when the process ends. Requests are
-// made as the account's root user, who may do everything, unless they are made
-// through [Cloud.As].
+// built now is AWS KMS. [New] keeps it in memory, where it is gone when the process ends,
+// [Open] in one file, and [OpenStore] in any store, such as an etcd cluster. Requests are
+// made as the account's root user, who may do everything, unless they are made through
+// [Cloud.As].
 package local
 
 import (
@@ -15,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kms"
@@ -23,12 +25,40 @@ import (
 	"github.com/sealring/sealring/endpoint"
 	"github.com/sealring/sealring/identity"
 	"github.com/sealring/sealring/internal/arn"
+	"github.com/sealring/sealring/keyring"
 	"github.com/sealring/sealring/kms"
+	"github.com/sealring/sealring/store"
 )
 
-// Options changes what [New] makes. nil Options and the zero value of each field
-// mean the default.
+// Options changes what [New], [Open] and [OpenStore] make. nil Options and the zero
+// value of each field mean the default.
 type Options struct {
+	// RootKey unlocks a cloud that is kept: a [keyring.Passphrase], a key in KMS
+	// (keyring/awskms), or any other keyring, or several in a [keyring.Multi]. [New] makes
+	// one of its own.
+	RootKey keyring.Keyring
+	// KeyFile is the path of a file with the root key, for [Open], in place of RootKey: see
+	// [CreateKeyFile] for what that is worth. It is made together with the store. It is not
+	// made anew for a store that is there already.
+	KeyFile string
+	// Seal changes how a store that is kept is sealed.
+	Seal *store.SealOptions
+	// AuditLog is the path of a log of all requests, in place of Audit, for a cloud that is
+	// kept: JSON lines, an [audit.File], in a chain whose state is in the store. See
+	// [Cloud.AuditState] for how it is verified.
+	AuditLog string
+	// AuditName is the chain's name in the store: "default". Processes that share a store
+	// have chains of different names.
+	AuditName string
+	// Changes is told of what has changed: rotations, deletions, expiries and requests that
+	// change something. An [audit.Bus] is one.
+	Changes audit.ChangeSink
+	// SweepEvery is how often a cloud that is kept removes what is left of deleted keys
+	// (see [kms.Service.Sweep]): every hour. Below zero it never does.
+	SweepEvery time.Duration
+	// Swept, if it is not nil, is told what each sweep has done.
+	Swept func(kms.SweepReport, error)
+
 	// Account is the account of the root user: 111122223333.
 	Account string
 	// Identities knows which policies bind principals and accounts: nothing binds them,
@@ -54,6 +84,8 @@ type Cloud struct {
 	keys    *endpoint.AccessKeys
 	handler *endpoint.Handler
 	root    *aws.CredentialsCache // of the account's root user
+
+	kept *kept // nil in memory
 }
 
 // New returns a cloud in memory.
@@ -61,6 +93,14 @@ func New(o *Options) (*Cloud, error) {
 	if o == nil {
 		o = &Options{}
 	}
+	if o.RootKey != nil || o.KeyFile != "" || o.Seal != nil || o.AuditLog != "" {
+		return nil, errors.New("local: a root key or an audit log for a cloud in memory, which keeps neither")
+	}
+	return o.start(context.Background(), nil, o.Audit)
+}
+
+// start returns a cloud in s, in memory if s is nil.
+func (o *Options) start(ctx context.Context, s store.Store, sink audit.Sink) (*Cloud, error) {
 	c := &Cloud{account: o.Account, keys: &endpoint.AccessKeys{}}
 	if c.account == "" {
 		c.account = identity.DefaultAccount
@@ -68,17 +108,16 @@ func New(o *Options) (*Cloud, error) {
 	if !arn.IsAccount(c.account) {
 		return nil, errors.New("local: an account is 12 digits")
 	}
-	sink := o.Audit
 	if sink == nil {
 		c.ring = &audit.Ring{}
 		sink = c.ring
 	}
-	config := kms.Config{Audit: sink, Identities: o.Identities}
+	config := kms.Config{Store: s, Audit: sink, Identities: o.Identities, Changes: o.Changes}
 	if o.Configure != nil {
 		o.Configure(&config)
 	}
 	var err error
-	if c.kms, err = kms.New(context.Background(), config); err != nil {
+	if c.kms, err = kms.New(ctx, config); err != nil {
 		return nil, err
 	}
 	if c.handler, err = endpoint.New(endpoint.Config{KMS: c.kms, Keys: c.keys, Limits: o.Limits}); err != nil {
@@ -119,5 +158,10 @@ func (c *Cloud) Events() []audit.Event {
 	return c.ring.Events()
 }
 
-// Close releases the cloud. Requests fail afterwards.
-func (c *Cloud) Close() error { return c.kms.Close() }
+// Close releases the cloud. Requests fail afterwards. A second Close returns nil.
+func (c *Cloud) Close() error {
+	if c.kept != nil {
+		return c.kept.close(c.kms)
+	}
+	return c.kms.Close()
+}
