@@ -182,19 +182,16 @@ func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if c < ' ' || c == '"' || c == '\\' || c == 0x7f || c == '<' || c == '>' || c == '&' {
-				b = append(b, s[start:i]...)
-				b = appendEscape(b, c)
-				start = i + 1
-			}
+		if plain[s[i]] {
 			i++
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(s[i:])
 		switch {
-		case r == utf8.RuneError && n == 1:
+		case n == 1 && r != utf8.RuneError:
+			b = appendEscape(append(b, s[start:i]...), s[i])
+			start = i + n
+		case n == 1:
 			b = append(append(b, s[start:i]...), "\ufffd"...)
 			start = i + n
 		case r == '\u2028' || r == '\u2029': // line ends to some readers
@@ -206,6 +203,14 @@ func appendString(b []byte, s string) []byte {
 	}
 	return append(append(b, s[start:]...), '"')
 }
+
+// plain are the bytes that stand in a JSON string as they are.
+var plain = func() (t [256]bool) {
+	for c := ' '; c < 0x7f; c++ {
+		t[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
+	}
+	return t
+}()
 
 const hexDigits = "0123456789abcdef"
 

@@ -238,7 +238,8 @@ func TestFileCutsATornLine(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
 	f := openFile(t, path, nil)
-	record(t, f, 1, 3)
+	record(t, f, 1, 2)
+	require.NoError(t, f.Record(t.Context(), small(3)))
 	require.NoError(t, f.Close())
 	whole := read(t, path)
 	two := strings.LastIndexByte(whole[:len(whole)-1], '\n') + 1
