@@ -101,16 +101,26 @@ func (c *Chain) anchorLocked(ctx context.Context) error {
 
 // storeAnchor stores and publishes where the chain stands.
 func (c *Chain) storeAnchor(ctx context.Context, p position, closed bool) error {
+	a := Anchor{Engine: c.engine, Seq: p.seq, MAC: p.mac, Time: c.o.Now().UTC()}
 	ctx, cancel := context.WithTimeout(ctx, anchorTimeout)
 	defer cancel()
-	a := Anchor{Engine: c.engine, Seq: p.seq, MAC: p.mac, Time: c.o.Now().UTC()}
 	if err := c.state.StoreHead(ctx, Head{Anchor: a, key: p.key, closed: closed}); err != nil {
 		return fmt.Errorf("audit: head of the chain: %w", err)
 	}
-	if c.o.Anchor != nil && p.seq > 0 {
-		if err := c.o.Anchor(ctx, a); err != nil {
-			return fmt.Errorf("audit: anchor: %w", err)
-		}
+	if c.o.Anchor == nil || p.seq == 0 {
+		return nil
+	}
+	if err := c.o.Anchor(ctx, a); err != nil {
+		return &unpublishedError{err}
 	}
 	return nil
 }
+
+// unpublishedError is the error of [ChainOptions].Anchor: the anchor is stored.
+type unpublishedError struct {
+	err error
+}
+
+func (e *unpublishedError) Error() string { return fmt.Sprintf("audit: anchor: %v", e.err) }
+
+func (e *unpublishedError) Unwrap() error { return e.err }

@@ -139,13 +139,21 @@ func NewChain(ctx context.Context, sink Sink, state ChainState, o *ChainOptions)
 	default:
 		err = c.resume(head)
 	}
-	if err == nil {
-		err = c.storeAnchor(ctx, c.head, false)
-	}
 	if err != nil {
 		return nil, err
 	}
 	c.durable, c.anchored = c.head, c.head.seq
+	err = c.storeAnchor(ctx, c.head, false)
+	if unpublished := (*unpublishedError)(nil); errors.As(err, &unpublished) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.anchored-- // to be tried again
+		c.arm()
+		return c, nil
+	}
+	if err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 
