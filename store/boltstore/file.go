@@ -80,7 +80,9 @@ func openDB(f *os.File, o *Options) (db *bbolt.DB, err error) {
 	if err == nil {
 		return db, nil
 	}
-	f.Close() // again, if bbolt has done so
+	if errors.Is(err, errPanic) {
+		err = errors.Join(err, unlock(f), f.Close())
+	}
 	switch {
 	case errors.Is(err, bberrors.ErrTimeout):
 		return nil, fmt.Errorf("%w: %s", ErrLocked, f.Name())
@@ -193,7 +195,7 @@ func writeError(name string, err error) error {
 // close gives the file back.
 func (f *file) close() error {
 	if f.db == nil || f.stuck {
-		return f.f.Close() // what bbolt has mapped stays so until the process ends
+		return errors.Join(unlock(f.f), f.f.Close()) // what bbolt has mapped stays so
 	}
 	return f.db.Close()
 }

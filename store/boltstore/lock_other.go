@@ -11,5 +11,7 @@ import (
 // A file that another process is writing may therefore be reported as damaged.
 func lock(*os.File, bool, time.Duration) error { return nil }
 
+func unlock(*os.File) error { return nil }
+
 // syncDir does nothing where directories cannot be flushed.
 func syncDir(string) error { return nil }

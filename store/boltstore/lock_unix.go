@@ -30,6 +30,9 @@ func lock(f *os.File, shared bool, wait time.Duration) error {
 	}
 }
 
+// unlock gives the lock back. A file that is still mapped keeps it after it is closed.
+func unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
+
 // syncDir makes the names in a directory durable.
 func syncDir(path string) error {
 	d, err := os.Open(path)
