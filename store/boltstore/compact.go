@@ -92,7 +92,7 @@ func (s *Store) replace(ctx context.Context, next *file) error {
 		return err
 	}
 	if err := next.f.Sync(); err != nil {
-		return fmt.Errorf("boltstore: %w", err)
+		return writeError(next.f.Name(), err)
 	}
 	return s.swap(next)
 }

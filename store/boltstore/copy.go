@@ -25,7 +25,7 @@ const temporary = ".tmp-"
 func build(ctx context.Context, path string, s *store.Snapshot) (_ *file, err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+temporary)
 	if err != nil {
-		return nil, fmt.Errorf("boltstore: %w", err)
+		return nil, writeError(path, err)
 	}
 	defer func() {
 		if err != nil {
@@ -46,7 +46,7 @@ func build(ctx context.Context, path string, s *store.Snapshot) (_ *file, err er
 	}
 	db.NoSync = false
 	if err := f.Sync(); err != nil {
-		return nil, errors.Join(fmt.Errorf("boltstore: %w", err), b.close())
+		return nil, errors.Join(writeError(f.Name(), err), b.close())
 	}
 	return b, nil
 }

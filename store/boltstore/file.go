@@ -89,7 +89,7 @@ func openDB(f *os.File, o *Options) (db *bbolt.DB, err error) {
 	case errors.Is(err, errPanic):
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
-	return nil, fmt.Errorf("boltstore: %w", err)
+	return nil, writeError(f.Name(), err) // a new file is written to
 }
 
 // errPanic is what guard makes of a panic.
