@@ -10,8 +10,8 @@ import (
 
 func closeChecks() []check {
 	return []check{
-		{"Close/every method gives ErrClosed afterwards", checkClosed},
-		{"Close/ends the watches that wait", checkCloseEndsWatch},
+		{name: "Close/every method gives ErrClosed afterwards", run: checkClosed},
+		{name: "Close/ends the watches that wait", run: checkCloseEndsWatch},
 	}
 }
 
@@ -25,7 +25,7 @@ func checkClosed(tb testing.TB, s store.Store) {
 	nothing := func(store.Tx) error { return nil }
 	expectError(tb, "View", s.View(tb.Context(), nothing), store.ErrClosed)
 	expectError(tb, "Update", s.Update(tb.Context(), nothing), store.ErrClosed)
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), patience(tb))
 	defer cancel()
 	_, err := watch(ctx, s, "", 0, func(store.Change) bool { return false })
 	expectError(tb, "Watch", err, store.ErrClosed)
@@ -40,7 +40,7 @@ func checkCloseEndsWatch(tb testing.TB, s store.Store) {
 	}()
 	select {
 	case <-seen:
-	case <-time.After(patience):
+	case <-time.After(patience(tb)):
 		tb.Fatalf("Watch yields nothing")
 	}
 	if err := s.Close(); err != nil {
@@ -49,7 +49,7 @@ func checkCloseEndsWatch(tb testing.TB, s store.Store) {
 	select {
 	case err := <-ended:
 		expectError(tb, "Watch", err, store.ErrClosed)
-	case <-time.After(patience):
+	case <-time.After(patience(tb)):
 		tb.Fatalf("Watch goes on after Close")
 	}
 }

@@ -12,10 +12,10 @@ import (
 
 func concurrencyChecks() []check {
 	return []check{
-		{"Concurrency/no increment of a counter is lost", checkCounter},
-		{"Concurrency/transfers keep the total in every view", checkTransfers},
-		{"Concurrency/decisions on what others write exclude each other", checkWriteSkew},
-		{"Concurrency/decisions on what is not there exclude each other", checkPhantom},
+		{name: "Concurrency/no increment of a counter is lost", run: checkCounter},
+		{name: "Concurrency/transfers keep the total in every view", run: checkTransfers},
+		{name: "Concurrency/decisions on what others write exclude each other", run: checkWriteSkew},
+		{name: "Concurrency/decisions on what is not there exclude each other", run: checkPhantom},
 	}
 }
 

@@ -5,8 +5,10 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -42,43 +44,108 @@ var flaws = map[string][]string{
 	"keeps the version of the first write":  {"Tx/a key's version is its last commit's"},
 	"the version is the snapshot's":         {"Tx/a key's version is its last commit's"},
 	"a version sees own writes":             {"Tx/a key's version is its last commit's"},
-	"a version of now":                      {"View/is a snapshot"},
 	"a version has no limit":                {"MaxKeys/by every method, exactly and one over"},
 	"starts with a context that is done":    {"Context/one that is done starts nothing"},
 	"allows one key more":                   {"MaxKeys/by every method, exactly and one over"},
 	"allows one byte more":                  {"MaxBytes/exactly and one over"},
-	"counts a key each time":                {"MaxKeys/a key counts once"},
 	"lets a limit be ignored":               {"MaxKeys/holds although the function ignores it"},
 	"limits a view":                         {"MaxKeys/does not bind a View"},
 	"counts all bytes written":              {"MaxBytes/a key's last write counts"},
 	"tears updates apart":                   {"Concurrency/transfers keep the total in every view"},
-	"snapshot isolation only":               {"Concurrency/decisions on what others write exclude each other"},
-	"does not see phantoms":                 {"Concurrency/decisions on what is not there exclude each other"},
 	"watch misses changes":                  {"Watch/from the beginning yields every change", "Watch/misses and repeats nothing under concurrent writers"},
 	"reports deletions of nothing":          {"Watch/from the beginning yields every change"},
 	"watch gives deletions a value":         {"Watch/from the beginning yields every change"},
 	"watch includes the revision":           {"Watch/from a revision yields what came later"},
-	"watch ignores the prefix":              {"Watch/yields only keys with the prefix"},
 	"gives each change its own revision":    {"Watch/yields the changes of an update together"},
-	"watch does not order by key":           {"Watch/yields the changes of an update together"},
 	"watch shares values":                   {"Watch/gives slices to the caller"},
 	"tells watchers before it commits":      {"Watch/waits for changes, which can be read at once"},
 	"watch repeats changes":                 {"Watch/misses and repeats nothing under concurrent writers"},
-	"watch has silent gaps":                 {"Watch/is complete or compacted"},
 	"watch ends silently":                   {"Watch/ends when its context does"},
 	"works when closed":                     {"Close/every method gives ErrClosed afterwards"},
 	"watch ends silently at Close":          {"Close/ends the watches that wait"},
+	"counts a key each time":                {"MaxKeys/a key counts once", "MaxKeys/reserved keys do not count"},
+
 	"loses updates": {
 		"Concurrency/no increment of a counter is lost",
 		"Concurrency/transfers keep the total in every view",
 		"Concurrency/decisions on what others write exclude each other",
 		"Concurrency/decisions on what is not there exclude each other",
+		"Storm/one counter", "Storm/transfers between few accounts", "Storm/one name for each",
+		"History/random transactions are serialisable",
 	},
+	"snapshot isolation only": {
+		"Concurrency/decisions on what others write exclude each other",
+		"History/random transactions are serialisable",
+	},
+	"does not see phantoms": {
+		"Concurrency/decisions on what is not there exclude each other",
+		"History/random transactions are serialisable",
+	},
+	"gives up when others are about":    {"Storm/one counter"},
+	"lets an update come before others": {"History/random transactions are serialisable"},
+	"a view may be late":                {"Order/whoever comes after an update sees it", "History/random transactions are serialisable"},
+	"revisions go back":                 {"Order/revisions never go back"},
+	"views disagree on the order":       {"Order/all views see updates in one order"},
+	"a version of now":                  {"Order/a version stands for a value", "View/is a snapshot"},
+	"goes on after its context has ended": {
+		"Late/Update does not return while its function runs",
+		"Late/no function runs after its Update has returned",
+	},
+	"watch skips a commit when it resumes": {
+		"Follow/a reader that stops and resumes ends at the truth",
+		"Follow/readers that begin at any time end at the truth",
+	},
+	"watch has silent gaps": {
+		"Watch/is complete or compacted",
+		"Follow/a reader that stalls is complete or compacted",
+	},
+	"watch does not order by key": {
+		"Watch/yields the changes of an update together",
+		"Follow/changes of a commit stay together",
+	},
+	"watch misses deletions":                     {"Follow/deletions and prefixes", "Watch/from the beginning yields every change"},
+	"watch ignores the prefix":                   {"Watch/yields only keys with the prefix", "Follow/deletions and prefixes"},
+	"watch does not wait for a revision to come": {"Follow/a revision that is yet to come"},
+	"watch waits through its context":            {"Follow/one that waits ends when its context does"},
 	"does not limit": {
 		"MaxKeys/by every method, exactly and one over",
 		"MaxKey/exactly and one over, and the empty key",
 		"MaxBytes/exactly and one over",
 	},
+}
+
+// mixups says, for a naive store with the flaw, exactly which cases about isolation fail.
+var mixups = map[string][]string{
+	"loses updates": {
+		"no lost update", "no write skew", "no phantom", "no phantom by deletion", "no stale entry of a scan",
+		"no write skew over scans", "no stale read of an absent key", "no anomaly that only a reader sees",
+		"nothing is left of an earlier run",
+	},
+	"snapshot isolation only": {
+		"no write skew", "no phantom", "no phantom by deletion", "no stale entry of a scan",
+		"no write skew over scans", "no stale read of an absent key", "no anomaly that only a reader sees",
+	},
+	"does not see phantoms": {
+		"no phantom", "no phantom by deletion", "no stale entry of a scan", "no write skew over scans",
+	},
+	"misses insertions into a scan":             {"no phantom", "no write skew over scans"},
+	"misses deletions from a scan":              {"no phantom by deletion"},
+	"misses changes of what a scan gave":        {"no stale entry of a scan"},
+	"does not check what was absent":            {"no stale read of an absent key"},
+	"does not check what it overwrites":         {"no lost update", "no stale read of an absent key", "nothing is left of an earlier run"},
+	"lets an update come before others":         {"no anomaly that only a reader sees"},
+	"updates see writes before the commit":      {"no dirty read of what fails"},
+	"views see writes before the commit":        {"no dirty read of what is not committed"},
+	"views are not snapshots":                   {"no unrepeatable read", "no read skew"},
+	"updates are not snapshots":                 {"no unrepeatable read", "no read skew"},
+	"reads each key when it is first asked for": {"no read skew"},
+	"keeps what an earlier run wrote": {
+		"nothing is left of an earlier run", "no write skew", "no write skew over scans",
+		"no anomaly that only a reader sees",
+	},
+	"counts what an earlier run touched":   {"nothing is left of an earlier run"},
+	"works after the end":                  {"nothing is left of an earlier run"},
+	"keeps the version of the first write": {"a draft conflicts with what has changed"},
 }
 
 func numberedMany(i int) string { return fmt.Sprintf("many/%04d", i) }
@@ -112,8 +179,28 @@ func TestKitFindsFlaws(t *testing.T) {
 
 func TestEveryCaseCanFail(t *testing.T) {
 	tried := slices.Concat(slices.Collect(maps.Values(flaws))...)
+	for _, names := range mixups {
+		for _, name := range names {
+			tried = append(tried, "Isolation/"+name)
+		}
+	}
 	for _, c := range checks() {
 		require.Contains(t, tried, c.name, "no flaw shows that this case can fail")
+	}
+}
+
+func TestKitTellsMixupsApart(t *testing.T) {
+	for flaw, names := range mixups {
+		t.Run(flaw, func(t *testing.T) {
+			t.Parallel()
+			var failed []string
+			for _, a := range isolationChecks() {
+				if len(failures(t, a, newNaive(flaw))) > 0 {
+					failed = append(failed, strings.TrimPrefix(a.name, "Isolation/"))
+				}
+			}
+			require.ElementsMatch(t, names, failed)
+		})
 	}
 }
 
@@ -137,6 +224,9 @@ type recorder struct {
 	mu     sync.Mutex
 	failed []string
 }
+
+// patience is short: only what has failed waits so long.
+func (r *recorder) patience() time.Duration { return 2 * time.Second }
 
 func (r *recorder) Errorf(format string, args ...any) {
 	r.mu.Lock()

@@ -14,13 +14,14 @@ const overhead = 64
 
 func limitChecks() []check {
 	return []check{
-		{"MaxKeys/by every method, exactly and one over", checkMaxKeys},
-		{"MaxKeys/a key counts once", checkKeyCountsOnce},
-		{"MaxKeys/holds although the function ignores it", checkLimitIgnored},
-		{"MaxKeys/does not bind a View", checkViewUnlimited},
-		{"MaxKey/exactly and one over, and the empty key", checkMaxKey},
-		{"MaxBytes/exactly and one over", checkMaxBytes},
-		{"MaxBytes/a key's last write counts", checkLastWriteCounts},
+		{name: "MaxKeys/by every method, exactly and one over", run: checkMaxKeys},
+		{name: "MaxKeys/a key counts once", run: checkKeyCountsOnce},
+		{name: "MaxKeys/reserved keys do not count", run: checkReserved},
+		{name: "MaxKeys/holds although the function ignores it", run: checkLimitIgnored},
+		{name: "MaxKeys/does not bind a View", run: checkViewUnlimited},
+		{name: "MaxKey/exactly and one over, and the empty key", run: checkMaxKey},
+		{name: "MaxBytes/exactly and one over", run: checkMaxBytes},
+		{name: "MaxBytes/a key's last write counts", run: checkLastWriteCounts},
 	}
 }
 
@@ -120,6 +121,43 @@ func checkKeyCountsOnce(tb testing.TB, s store.Store) {
 		return nil
 	})
 	view(tb, s, func(tx store.Tx) error { expectGet(tb, tx, numbered(store.MaxKeys-1), "v"); return nil })
+}
+
+// checkReserved puts, besides as much as an update may, keys of the few that are for
+// wrappers. A wrapper may refuse them.
+func checkReserved(tb testing.TB, s store.Store) {
+	reserved := make([]byte, 16<<10-16)
+	key := func(i int) string { return fmt.Sprint(store.Reserved, "kit", i) }
+	err := persist(tb.Context(), s, func(tx store.Tx) error { return tx.Put(key(0), reserved) })
+	if errors.Is(err, store.ErrReservedKey) {
+		return
+	}
+	if err != nil {
+		tb.Fatalf("Put of a reserved key: %v", err)
+	}
+	update(tb, s, func(tx store.Tx) error {
+		for i := range 4 {
+			if err := tx.Put(key(i), reserved); err != nil {
+				return err
+			}
+		}
+		for i := range store.MaxKeys {
+			if err := tx.Put(numbered(i), make([]byte, store.MaxBytes/store.MaxKeys-len(numbered(i)))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	view(tb, s, func(tx store.Tx) error {
+		expectGet(tb, tx, key(3), string(reserved))
+		for e, err := range tx.Scan("", "") {
+			if err == nil && e.Key != key(0) {
+				tb.Errorf("a scan begins with %q, want %q", e.Key, key(0))
+			}
+			return err
+		}
+		return nil
+	})
 }
 
 func checkLimitIgnored(tb testing.TB, s store.Store) {

@@ -25,10 +25,27 @@ type naive struct {
 	log    []store.Change
 	closed bool
 	wake   chan struct{}
+
+	// for single flaws
+	before  state             // what the last commit replaced
+	when    time.Time         // of the last commit
+	views   int               // begun so far
+	running int               // updates
+	dirty   map[string][]byte // written by updates that have not ended
+	done    []*naiveTx        // updates that have changed something
+	window  []store.Change    // committed and not yet acknowledged, with the values before
+}
+
+// state is what a naive store holds.
+type state struct {
+	data map[string][]byte
+	vers map[string]uint64
+	rev  uint64
 }
 
 func newNaive(flaw string) *naive {
-	return &naive{flaw: flaw, data: map[string][]byte{}, vers: map[string]uint64{}, wake: make(chan struct{})}
+	return &naive{flaw: flaw, data: map[string][]byte{}, vers: map[string]uint64{},
+		dirty: map[string][]byte{}, wake: make(chan struct{})}
 }
 
 func (s *naive) has(flaw string) bool { return s.flaw == flaw }
@@ -42,10 +59,12 @@ func (s *naive) begin(ctx context.Context, writable bool) (*naiveTx, error) {
 	if ctx.Err() != nil && !s.has("starts with a context that is done") {
 		return nil, ctx.Err()
 	}
+	now := s.present(writable)
 	return &naiveTx{
-		s: s, writable: writable, rev: s.rev,
-		base: maps.Clone(s.data), state: maps.Clone(s.data), vers: maps.Clone(s.vers),
+		s: s, writable: writable, rev: now.rev,
+		base: now.data, state: maps.Clone(now.data), vers: now.vers,
 		read: map[string]bool{}, written: map[string]bool{},
+		first: map[string][]byte{}, meter: &store.Meter{},
 	}, nil
 }
 
@@ -66,10 +85,43 @@ func (s *naive) View(ctx context.Context, fn func(store.Tx) error) error {
 }
 
 func (s *naive) Update(ctx context.Context, fn func(store.Tx) error) error {
-	for {
-		err := s.attempt(ctx, fn)
-		if err != errAgain {
+	if s.has("goes on after its context has ended") {
+		ended := make(chan error, 1)
+		go func() { ended <- s.update(context.WithoutCancel(ctx), fn) }()
+		select {
+		case err := <-ended:
 			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return s.update(ctx, fn)
+}
+
+func (s *naive) update(ctx context.Context, fn func(store.Tx) error) error {
+	s.mu.Lock()
+	s.running++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.running--
+		s.mu.Unlock()
+	}()
+	var earlier *naiveTx
+	for {
+		tx, err := s.begin(ctx, true)
+		if err != nil {
+			return err
+		}
+		if earlier != nil {
+			tx.inherit(earlier)
+		}
+		earlier = tx
+		if err := s.attempt(ctx, tx, fn); err != errAgain {
+			return err
+		}
+		if s.has("gives up when others are about") {
+			return store.ErrConflict
 		}
 	}
 }
@@ -80,12 +132,8 @@ type again string
 
 func (a again) Error() string { return string(a) }
 
-func (s *naive) attempt(ctx context.Context, fn func(store.Tx) error) error {
-	tx, err := s.begin(ctx, true)
-	if err != nil {
-		return err
-	}
-	defer func() { tx.done = true }()
+func (s *naive) attempt(ctx context.Context, tx *naiveTx, fn func(store.Tx) error) error {
+	defer tx.end()
 	if s.has("commits when it panics") {
 		defer func() {
 			if p := recover(); p != nil {
@@ -94,7 +142,7 @@ func (s *naive) attempt(ctx context.Context, fn func(store.Tx) error) error {
 			}
 		}()
 	}
-	err = fn(tx)
+	err := fn(tx)
 	if err != nil && s.has("commits what failed") {
 		_ = s.commit(tx)
 	}
@@ -110,33 +158,9 @@ func (s *naive) attempt(ctx context.Context, fn func(store.Tx) error) error {
 	return s.commit(tx)
 }
 
-// valid says whether tx may commit over what others have committed meanwhile. s.mu
-// is held.
-func (s *naive) valid(tx *naiveTx) bool {
-	same := func(keys map[string]bool) bool {
-		for key := range keys {
-			was, had := tx.base[key]
-			is, has := s.data[key]
-			if had != has || string(was) != string(is) {
-				return false
-			}
-		}
-		return true
-	}
-	switch s.flaw {
-	case "loses updates":
-		return true
-	case "snapshot isolation only":
-		return same(tx.written)
-	case "does not see phantoms":
-		return same(tx.written) && same(tx.read)
-	}
-	return tx.rev == s.rev
-}
-
 func (s *naive) commit(tx *naiveTx) error {
 	switch s.flaw {
-	case "loses updates", "snapshot isolation only", "does not see phantoms":
+	case "loses updates", "snapshot isolation only", "does not see phantoms", "gives up when others are about":
 		time.Sleep(50 * time.Microsecond) // let the others come up
 	}
 	s.mu.Lock()
@@ -147,6 +171,7 @@ func (s *naive) commit(tx *naiveTx) error {
 	if !s.valid(tx) {
 		return errAgain
 	}
+	s.before, s.when = s.present(true), time.Now()
 	var changes []store.Change
 	for _, key := range slices.Sorted(maps.Keys(tx.written)) {
 		value, there := tx.state[key]
@@ -162,6 +187,13 @@ func (s *naive) commit(tx *naiveTx) error {
 		}
 	}
 	s.publish(changes)
+	if len(changes) > 0 {
+		tx.committed = s.rev
+		s.done = append(s.done, tx)
+	}
+	if len(changes) > 0 && s.has("views disagree on the order") {
+		s.linger(changes)
+	}
 	return nil
 }
 
@@ -210,6 +242,7 @@ func (s *naive) publish(changes []store.Change) {
 func (s *naive) Watch(ctx context.Context, prefix string, after uint64) iter.Seq2[store.Change, error] {
 	return func(yield func(store.Change, error) bool) {
 		next := 0
+		after = s.start(after)
 		for {
 			s.mu.Lock()
 			changes, wake, closed := s.log[next:], s.wake, s.closed
@@ -230,7 +263,7 @@ func (s *naive) Watch(ctx context.Context, prefix string, after uint64) iter.Seq
 			}
 			for _, c := range changes {
 				next++
-				if !s.match(&c, prefix, after) {
+				if !s.match(&c, prefix, after) || c.Deleted && s.has("watch misses deletions") {
 					continue
 				}
 				if ctx.Err() != nil {
@@ -242,6 +275,10 @@ func (s *naive) Watch(ctx context.Context, prefix string, after uint64) iter.Seq
 			}
 			if s.has("watch repeats changes") && next > 10 {
 				next--
+			}
+			if s.has("watch waits through its context") {
+				<-wake
+				continue
 			}
 			select {
 			case <-wake:

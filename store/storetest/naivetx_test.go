@@ -14,13 +14,45 @@ type naiveTx struct {
 	writable    bool
 	done        bool
 	rev         uint64
+	committed   uint64 // the revision that it made
 	base, state map[string][]byte
 	vers        map[string]uint64
 	read        map[string]bool // by Get
 	written     map[string]bool
-	meter       store.Meter
+	scans       []naiveScan
+	first       map[string][]byte // what Get gave first
+	meter       *store.Meter
 	calls       int
 	total       int
+}
+
+// naiveScan is what a scan covered: the keys with the prefix that are greater than after
+// and, unless last is "", not greater than last.
+type naiveScan struct{ prefix, after, last string }
+
+func (r naiveScan) covers(key string) bool {
+	return strings.HasPrefix(key, r.prefix) && key > r.after && (r.last == "" || key <= r.last)
+}
+
+// inherit takes over from an earlier run what a new one should not.
+func (t *naiveTx) inherit(earlier *naiveTx) {
+	switch t.s.flaw {
+	case "keeps what an earlier run wrote":
+		for key := range earlier.written {
+			if v, there := earlier.state[key]; there {
+				t.state[key], t.written[key] = v, true
+			}
+		}
+	case "counts what an earlier run touched":
+		t.meter = earlier.meter
+	}
+}
+
+func (t *naiveTx) end() {
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
+	t.done = true
+	clear(t.s.dirty)
 }
 
 func (t *naiveTx) over() error {
@@ -82,6 +114,7 @@ func (t *naiveTx) Get(key string) ([]byte, error) {
 		v, ok = t.s.data[key]
 		t.s.mu.Unlock()
 	}
+	v, ok = t.flawed(key, v, ok)
 	if !ok && !t.s.has("a missing key is no error") {
 		return nil, store.ErrNotFound
 	}
@@ -89,6 +122,27 @@ func (t *naiveTx) Get(key string) ([]byte, error) {
 		return v, nil
 	}
 	return append([]byte{}, v...), nil
+}
+
+// flawed gives what Get reads, which is v.
+func (t *naiveTx) flawed(key string, v []byte, ok bool) ([]byte, bool) {
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
+	switch t.s.flaw {
+	case "updates are not snapshots":
+		if t.writable && !t.written[key] {
+			v, ok = t.s.data[key]
+		}
+	case "reads each key when it is first asked for":
+		if was, known := t.first[key]; known {
+			return was, was != nil
+		}
+		if !t.written[key] {
+			v, ok = t.s.data[key]
+			t.first[key] = v
+		}
+	}
+	return v, ok
 }
 
 func (t *naiveTx) Put(key string, value []byte) error {
@@ -116,6 +170,11 @@ func (t *naiveTx) Put(key string, value []byte) error {
 		return nil
 	}
 	t.state[key] = append([]byte{}, value...)
+	if t.s.has("views see writes before the commit") || t.s.has("updates see writes before the commit") {
+		t.s.mu.Lock()
+		t.s.dirty[key] = t.state[key]
+		t.s.mu.Unlock()
+	}
 	return nil
 }
 
@@ -160,6 +219,8 @@ func (t *naiveTx) Scan(prefix, after string) iter.Seq2[store.Entry, error] {
 		if !t.s.has("a scan sees writes made while it runs") {
 			from = maps.Clone(from)
 		}
+		t.scans = append(t.scans, naiveScan{prefix: prefix, after: after})
+		own := len(t.scans) - 1
 		for key, ok := t.next(from, prefix, after, true); ok; key, ok = t.next(from, prefix, key, false) {
 			if err := t.count(func() error { return t.meter.Read(key) }); err != nil {
 				yield(store.Entry{}, err)
@@ -170,6 +231,7 @@ func (t *naiveTx) Scan(prefix, after string) iter.Seq2[store.Entry, error] {
 				value = append(buffer[:0], value...)
 			}
 			if !yield(store.Entry{Key: key, Value: value}, nil) {
+				t.scans[own].last = key
 				return
 			}
 		}

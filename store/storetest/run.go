@@ -12,30 +12,40 @@ import (
 
 // patience bounds the waits for something that a correct store does at once. It
 // passes only where a store has failed.
-const patience = 30 * time.Second
+func patience(tb testing.TB) time.Duration {
+	if short, ok := tb.(interface{ patience() time.Duration }); ok {
+		return short.patience()
+	}
+	return 30 * time.Second
+}
 
 // check is one case of the kit. run gets an empty store of its own.
 type check struct {
 	name string
 	run  func(tb testing.TB, s store.Store)
+	once bool // the case says nothing more about a store that runs functions twice
 }
 
 // checks returns every case of the kit.
 func checks() []check {
-	return slices.Concat(valueChecks(), scanChecks(), transactionChecks(),
-		limitChecks(), concurrencyChecks(), watchChecks(), closeChecks())
+	return slices.Concat(valueChecks(), scanChecks(), transactionChecks(), limitChecks(),
+		isolationChecks(), orderChecks(), concurrencyChecks(), stormChecks(), historyChecks(),
+		lateChecks(), watchChecks(), followChecks(), closeChecks())
 }
 
 // Run tests the stores that open returns. It calls open for every case, and each
 // call must return a new, empty store whose Watch reaches back to its beginning.
-// Run closes the stores. Every case runs on the store itself and on [Twice] of
-// another; the cases run in parallel.
+// Run closes the stores. Every case runs on the store itself, and most run on [Twice]
+// of another too; the cases run in parallel.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for _, c := range checks() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.run(t, closing(t, open(t)))
 		})
+		if c.once {
+			continue
+		}
 		t.Run("Twice/"+c.name, func(t *testing.T) {
 			t.Parallel()
 			c.run(t, Twice(closing(t, open(t))))

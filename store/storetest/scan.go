@@ -11,11 +11,11 @@ import (
 
 func scanChecks() []check {
 	return []check{
-		{"Scan/prefix and after", checkScanRange},
-		{"Scan/yields many entries in order", checkScanMany},
-		{"Scan/sees the transaction's earlier writes", checkScanSeesWrites},
-		{"Scan/ignores writes made while it runs", checkScanIsStable},
-		{"Scan/may be left early and nested", checkScanNested},
+		{name: "Scan/prefix and after", run: checkScanRange},
+		{name: "Scan/yields many entries in order", run: checkScanMany},
+		{name: "Scan/sees the transaction's earlier writes", run: checkScanSeesWrites},
+		{name: "Scan/ignores writes made while it runs", run: checkScanIsStable},
+		{name: "Scan/may be left early and nested", run: checkScanNested},
 	}
 }
 

@@ -11,17 +11,17 @@ import (
 
 func transactionChecks() []check {
 	return []check{
-		{"Update/reads its own writes", checkOwnWrites},
-		{"Update/an error undoes everything", checkErrorRollback},
-		{"Update/a panic undoes everything and locks nothing", checkPanicRollback},
-		{"Update/a context that ends within undoes everything", checkCancelWithin},
-		{"View/refuses to write", checkReadOnly},
-		{"View/returns the function's error", checkViewError},
-		{"View/is a snapshot", checkSnapshot},
-		{"Tx/is of no use after its end", checkTxDone},
-		{"Tx/the revision grows with each change", checkRevision},
-		{"Tx/a key's version is its last commit's", checkVersion},
-		{"Context/one that is done starts nothing", checkContextDone},
+		{name: "Update/reads its own writes", run: checkOwnWrites},
+		{name: "Update/an error undoes everything", run: checkErrorRollback},
+		{name: "Update/a panic undoes everything and locks nothing", run: checkPanicRollback},
+		{name: "Update/a context that ends within undoes everything", run: checkCancelWithin},
+		{name: "View/refuses to write", run: checkReadOnly},
+		{name: "View/returns the function's error", run: checkViewError},
+		{name: "View/is a snapshot", run: checkSnapshot},
+		{name: "Tx/is of no use after its end", run: checkTxDone},
+		{name: "Tx/the revision grows with each change", run: checkRevision},
+		{name: "Tx/a key's version is its last commit's", run: checkVersion},
+		{name: "Context/one that is done starts nothing", run: checkContextDone},
 	}
 }
 
@@ -80,7 +80,7 @@ func checkPanicRollback(tb testing.TB, s store.Store) {
 	}
 	expect(tb, s, "a", "1", "b", "2")
 
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), patience(tb))
 	defer cancel()
 	if err := persist(ctx, s, func(tx store.Tx) error { return tx.Put("d", nil) }); err != nil {
 		tb.Fatalf("Update after a panic: %v", err)

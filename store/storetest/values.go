@@ -10,14 +10,14 @@ import (
 
 func valueChecks() []check {
 	return []check{
-		{"Get/a key that is not there is ErrNotFound", checkMissing},
-		{"Put/every value and key is read back", checkReadBack},
-		{"Put/an empty value is there", checkEmptyValue},
-		{"Put/a second value replaces the first", checkReplace},
-		{"Delete/removes the key and no other", checkDelete},
-		{"Put/copies the value", checkPutCopies},
-		{"Get/gives a slice to the caller", checkGetCopies},
-		{"Scan/gives slices to the caller", checkScanCopies},
+		{name: "Get/a key that is not there is ErrNotFound", run: checkMissing},
+		{name: "Put/every value and key is read back", run: checkReadBack},
+		{name: "Put/an empty value is there", run: checkEmptyValue},
+		{name: "Put/a second value replaces the first", run: checkReplace},
+		{name: "Delete/removes the key and no other", run: checkDelete},
+		{name: "Put/copies the value", run: checkPutCopies},
+		{name: "Get/gives a slice to the caller", run: checkGetCopies},
+		{name: "Scan/gives slices to the caller", run: checkScanCopies},
 	}
 }
 

@@ -13,16 +13,16 @@ import (
 
 func watchChecks() []check {
 	return []check{
-		{"Watch/from the beginning yields every change", checkWatchAll},
-		{"Watch/from a revision yields what came later", checkWatchAfter},
-		{"Watch/yields only keys with the prefix", checkWatchPrefix},
-		{"Watch/yields the changes of an update together", checkWatchTogether},
-		{"Watch/yields nothing of what was undone", checkWatchRollback},
-		{"Watch/gives slices to the caller", checkWatchCopies},
-		{"Watch/waits for changes, which can be read at once", checkWatchWaits},
-		{"Watch/misses and repeats nothing under concurrent writers", checkWatchConcurrent},
-		{"Watch/is complete or compacted", checkWatchCompacted},
-		{"Watch/ends when its context does", checkWatchCancel},
+		{name: "Watch/from the beginning yields every change", run: checkWatchAll},
+		{name: "Watch/from a revision yields what came later", run: checkWatchAfter},
+		{name: "Watch/yields only keys with the prefix", run: checkWatchPrefix},
+		{name: "Watch/yields the changes of an update together", run: checkWatchTogether},
+		{name: "Watch/yields nothing of what was undone", run: checkWatchRollback},
+		{name: "Watch/gives slices to the caller", run: checkWatchCopies},
+		{name: "Watch/waits for changes, which can be read at once", run: checkWatchWaits},
+		{name: "Watch/misses and repeats nothing under concurrent writers", run: checkWatchConcurrent},
+		{name: "Watch/is complete or compacted", run: checkWatchCompacted},
+		{name: "Watch/ends when its context does", run: checkWatchCancel},
 	}
 }
 
@@ -45,7 +45,7 @@ func watch(ctx context.Context, s store.Store, prefix string, after uint64, more
 // watchN returns the first n changes.
 func watchN(tb testing.TB, s store.Store, prefix string, after uint64, n int) []store.Change {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), patience(tb))
 	defer cancel()
 	got := 0
 	changes, err := watch(ctx, s, prefix, after, func(store.Change) bool { got++; return got < n })
@@ -59,7 +59,7 @@ func watchN(tb testing.TB, s store.Store, prefix string, after uint64, n int) []
 func watchTo(tb testing.TB, s store.Store, prefix string, after uint64, end string) []store.Change {
 	tb.Helper()
 	put(tb, s, end, ".")
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), patience(tb))
 	defer cancel()
 	changes, err := watch(ctx, s, prefix, after, func(c store.Change) bool { return c.Key != end })
 	if err != nil {
@@ -171,7 +171,7 @@ func checkWatchCopies(tb testing.TB, s store.Store) {
 
 func checkWatchWaits(tb testing.TB, s store.Store) {
 	const rounds = 50
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), patience(tb))
 	defer cancel()
 	written := make(chan error, 1)
 	turn := make(chan struct{}, 1)
@@ -215,7 +215,7 @@ func checkWatchWaits(tb testing.TB, s store.Store) {
 
 func checkWatchConcurrent(tb testing.TB, s store.Store) {
 	const writers, watchers, rounds = 4, 3, 40
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), patience(tb))
 	defer cancel()
 	results := make([][]store.Change, watchers)
 	watched := make(chan error, 1)
@@ -277,7 +277,7 @@ func checkWatchCompacted(tb testing.TB, s store.Store) {
 	}
 	now := revision(tb, s)
 	put(tb, s, "end", ".")
-	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	ctx, cancel := context.WithTimeout(tb.Context(), patience(tb))
 	defer cancel()
 	changes, err := watch(ctx, s, "", 0, func(c store.Change) bool { return c.Key != "end" })
 	switch {
@@ -311,7 +311,7 @@ func checkWatchCancel(tb testing.TB, s store.Store) {
 	select {
 	case err := <-ended:
 		expectError(tb, "Watch whose context ends", err, context.Canceled)
-	case <-time.After(patience):
+	case <-time.After(patience(tb)):
 		tb.Fatalf("Watch goes on after its context has ended")
 	}
 	put(tb, s, "a", "2")
