@@ -35,6 +35,7 @@ func scribble(ctx context.Context, handles []store.Store) error {
 	err := together(writers, func(w int) error {
 		random := rand.New(rand.NewPCG(uint64(w), 1))
 		for round := range rounds {
+			time.Sleep(50 * time.Microsecond) // readers come in between
 			var list []string
 			if random.IntN(3) == 0 {
 				list = append(list, fmt.Sprintf("-k/%d", random.IntN(10)))
@@ -111,6 +112,7 @@ func lateJoin(tb testing.TB, handles []store.Store) {
 			if _, done := f.state[lastKey]; done {
 				return nil
 			}
+			time.Sleep(200 * time.Microsecond)
 			return f.follow(ctx, isLast)
 		})
 	})

@@ -126,7 +126,7 @@ func checkKeyCountsOnce(tb testing.TB, s store.Store) {
 // checkReserved puts, besides as much as an update may, keys of the few that are for
 // wrappers. A wrapper may refuse them.
 func checkReserved(tb testing.TB, s store.Store) {
-	reserved := make([]byte, 16<<10-16)
+	reserved := make([]byte, 16<<10-2*overhead)
 	key := func(i int) string { return fmt.Sprint(store.Reserved, "kit", i) }
 	err := persist(tb.Context(), s, func(tx store.Tx) error { return tx.Put(key(0), reserved) })
 	if errors.Is(err, store.ErrReservedKey) {
@@ -142,7 +142,7 @@ func checkReserved(tb testing.TB, s store.Store) {
 			}
 		}
 		for i := range store.MaxKeys {
-			if err := tx.Put(numbered(i), make([]byte, store.MaxBytes/store.MaxKeys-len(numbered(i)))); err != nil {
+			if err := tx.Put(numbered(i), make([]byte, store.MaxBytes/store.MaxKeys-overhead-len(numbered(i)))); err != nil {
 				return err
 			}
 		}

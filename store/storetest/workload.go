@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sealring/sealring/store"
 )
@@ -104,6 +105,7 @@ func (s *session) step() (*deed, error) {
 		if err := d.read(tx, plan.reads); err != nil {
 			return err
 		}
+		time.Sleep(plan.pause) // the others come up
 		if err := d.write(tx, plan.writes); err != nil {
 			return err
 		}
@@ -136,6 +138,7 @@ type plan struct {
 	writes map[string]string
 	update bool
 	fails  bool
+	pause  time.Duration
 }
 
 func (s *session) plan() plan {
@@ -150,6 +153,7 @@ func (s *session) plan() plan {
 	}
 	kind := s.random.IntN(10)
 	p.update, p.fails = kind > 2, kind == 9
+	p.pause = time.Duration(s.random.IntN(100)) * time.Microsecond
 	if kind < 4 {
 		return p
 	}
