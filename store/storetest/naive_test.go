@@ -59,13 +59,16 @@ func (s *naive) begin(ctx context.Context, writable bool) (*naiveTx, error) {
 	if ctx.Err() != nil && !s.has("starts with a context that is done") {
 		return nil, ctx.Err()
 	}
-	now := s.present(writable)
+	return s.transaction(s.present(writable), writable), nil
+}
+
+func (s *naive) transaction(now state, writable bool) *naiveTx {
 	return &naiveTx{
 		s: s, writable: writable, rev: now.rev,
 		base: now.data, state: maps.Clone(now.data), vers: now.vers,
 		read: map[string]bool{}, written: map[string]bool{},
 		first: map[string][]byte{}, meter: &store.Meter{},
-	}, nil
+	}
 }
 
 func (s *naive) View(ctx context.Context, fn func(store.Tx) error) error {
