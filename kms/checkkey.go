@@ -164,14 +164,18 @@ func (c *checker) copies(k *keyrecord.Key) error {
 	}
 	for i, other := range m.Copies {
 		c.expect(place(other.Region) == i, RuleCopies, "two copies in %s", other.Region)
-		if other.Region == k.Region || other.Deletion != nil {
-			continue // one that was deleted stays in the list
+		if other.Region == k.Region {
+			continue
 		}
 		h, err := c.ledger.at(keyPlace{k.Account, other.Region, k.ID})
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case h.key != nil:
+			c.expect(h.key.Replica(), RuleCopies, "the key in %s is no replica", other.Region)
+		case h.damage == nil: // one that was deleted stays in the list
+			c.expect(other.Deletion != nil, RuleCopies, "the replica in %s is not there", other.Region)
 		}
-		c.expect(h.key != nil || h.damage != nil, RuleCopies, "the replica in %s is not there", other.Region)
 	}
 	return nil
 }
