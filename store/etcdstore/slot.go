@@ -101,7 +101,6 @@ func (p *slots) grant(ctx context.Context) (clientv3.LeaseID, error) {
 	p.granting.Lock()
 	defer p.granting.Unlock()
 	p.mu.Lock()
-	p.closed = true
 	lease := p.lease
 	p.mu.Unlock()
 	if lease != 0 {
@@ -111,7 +110,7 @@ func (p *slots) grant(ctx context.Context) (clientv3.LeaseID, error) {
 	if err != nil {
 		return 0, err
 	}
-	keep, stop := context.WithCancel(p.s.ctx)
+	keep, stop := context.WithCancel(context.Background())
 	alive, err := p.leases.KeepAlive(keep, granted.ID)
 	if err != nil {
 		stop()
@@ -158,6 +157,7 @@ func (p *slots) drop() { <-p.tokens }
 // close gives up the lease, and so the slots, if the cluster answers soon.
 func (p *slots) close() {
 	p.mu.Lock()
+	p.closed = true
 	lease := p.lease
 	p.mu.Unlock()
 	if lease != 0 {

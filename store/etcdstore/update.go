@@ -143,7 +143,7 @@ func (s *Store) commit(ctx context.Context, base *store.Snapshot, a *store.Attem
 
 // send sends the transaction and returns its answer.
 func (s *Store) send(ctx context.Context, t *slot, id string, base *store.Snapshot, a *store.Attempt) (*clientv3.TxnResponse, error) {
-	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), s.timeout)
+	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), s.timeout/2) // time for another try
 	defer cancel()
 	return s.client.Txn(ctx).If(s.compares(t, base, a)...).Then(s.writes(t, id, a)...).
 		Else(clientv3.OpGet(s.keys.last), clientv3.OpGet(t.key)).Commit()
