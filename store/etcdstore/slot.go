@@ -24,7 +24,7 @@ const (
 // compares that the slot was last written at revision and writes its id there.
 type slot struct {
 	key      string
-	revision int64 // greater than 0, so no revision that the slot has can come again
+	revision int64 // greater than 0, so none that the slot has had can come again; 0 once it is deleted
 	lease    clientv3.LeaseID
 }
 
@@ -141,10 +141,10 @@ func (p *slots) lose(lease clientv3.LeaseID) {
 	}
 }
 
-// put gives back a slot whose revision is known.
+// put gives back a slot whose revision is known, to be used again if it is still there.
 func (p *slots) put(t *slot) {
 	p.mu.Lock()
-	if t.lease == p.lease {
+	if t.lease == p.lease && t.revision != 0 {
 		p.free = append(p.free, t)
 	}
 	p.mu.Unlock()
@@ -195,7 +195,9 @@ func (s *Store) resolve(ctx context.Context, t *slot, id string) (int64, error) 
 			continue
 		}
 		if r.Succeeded {
-			t.revision = r.Header.Revision
+			if t.revision = r.Header.Revision; fence.IsDelete() {
+				t.revision = 0
+			}
 			return 0, nil
 		}
 		kv := found(r, 0)

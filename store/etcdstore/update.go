@@ -17,6 +17,7 @@ const (
 
 	firstBackoff = 2 * time.Millisecond // doubled with each try and taken at random
 	maxBackoff   = 250 * time.Millisecond
+	draftBackoff = 3 // the try whose pause an update makes that has lost and cannot try again
 )
 
 // Update implements [store.Store]. It runs fn up to 16 times, the first time on a state
@@ -51,6 +52,9 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 			return store.ErrClosed
 		}
 		a, err := base.Try(fn)
+		if try > 0 && errors.Is(err, store.ErrConflict) { // a draft's: its caller begins anew
+			_ = backOff(ctx, draftBackoff)
+		}
 		if err != nil || len(a.Changes) == 0 {
 			return err
 		}
