@@ -12,6 +12,7 @@ require (
 	github.com/minio/sio v0.4.1
 	github.com/sealring/sealring v0.0.0
 	github.com/tink-crypto/tink-go/v2 v2.9.0
+	go.etcd.io/bbolt v1.5.0
 )
 
 require (
