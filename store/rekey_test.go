@@ -151,10 +151,10 @@ func TestRekeyUnderFaults(t *testing.T) {
 // rekeyWithFault has the nth call of a Rekey fail, and reports whether there was one.
 func rekeyWithFault(t *testing.T, create func(testing.TB, store.Store, keyring.Keyring) *store.Sealed, n int, fault storetest.Fault, reopen bool) bool {
 	inner := store.NewMemory()
-	want := fillWith(t, create(t, inner, rootKey(t, 1)), 150)
+	want := fillWith(t, create(t, inner, rootKey(t, 1)), 70)
 	opening := storetest.FailAt(inner, 0, fault)
 	seal(t, opening, rootKey(t, 1))
-	faulty := storetest.FailAt(inner, opening.Calls()+n, fault)
+	faulty := storetest.FailAt(storetest.Twice(inner), opening.Calls()+n, fault)
 	s := seal(t, faulty, rootKey(t, 1))
 	err := s.Rekey(t.Context(), rootKey(t, 2), nil)
 	if faulty.Calls() < opening.Calls()+n {

@@ -20,9 +20,9 @@ var (
 	// wrapped too.
 	ErrRootKey = errors.New("store: the root key does not open the store")
 
-	// ErrNotSealed is returned by [Seal] for a store that holds records and was
-	// never sealed, or whose head was deleted.
-	ErrNotSealed = errors.New("store: not empty and not sealed")
+	// ErrNotSealed is returned by [Seal] for a store that holds records and was never
+	// sealed, or whose head was deleted, and by a [Sealed] store whose head is gone.
+	ErrNotSealed = errors.New("store: not sealed")
 
 	// ErrReservedKey is returned by the transactions of a [Sealed] store for keys that
 	// begin with [Reserved], where the store keeps its head and its tally.
