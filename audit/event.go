@@ -4,6 +4,18 @@
 // A service writes the event after it has decided a request and before it stores
 // or answers anything: a [Sink] that fails makes the request fail. Events hold
 // names, never plaintext, key bytes, ciphertext or tokens.
+//
+// Where events go: [OpenFile] keeps them in files, durably; [Slog] gives them to a logger,
+// a [Ring] keeps the newest in memory, and [Tee] makes one sink of several. A [Chain] in
+// front of a file links the events, so that [VerifyLog] finds what was changed
+// afterwards. It does not protect what is recorded from then on by a machine that somebody
+// else controls, and what was cut off behind the newest anchor does not show.
+//
+// Beside the events of requests there are changes, a [ChangeEvent] for each, in the shape
+// of EventBridge: best effort, for programs that react to them, such as subscribers of a
+// [Bus].
+//
+// All sinks are safe for concurrent use. The formats are in docs/formats.md.
 package audit
 
 import (
