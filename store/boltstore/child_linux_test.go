@@ -22,6 +22,9 @@ var children = map[string]func(path string) error{
 	"hold":    holdFile,
 	"cut off": updateAfterCut,
 	"fill":    fillUp,
+
+	"workload":    workload,
+	"flush fails": flushFails,
 }
 
 const childVariable = "BOLTSTORE_TEST_CHILD"
@@ -34,7 +37,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	os.RemoveAll(tracedDir)
+	os.Exit(status)
 }
 
 func childCommand(t *testing.T, name, path string) *exec.Cmd {
