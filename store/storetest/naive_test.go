@@ -26,6 +26,10 @@ type naive struct {
 	closed bool
 	wake   chan struct{}
 
+	// for a store that is durable
+	floor uint64 // the revision at which it was opened
+	keep  func(changes []store.Change, rev uint64)
+
 	// for single flaws
 	before  state             // what the last commit replaced
 	when    time.Time         // of the last commit
@@ -190,6 +194,9 @@ func (s *naive) commit(tx *naiveTx) error {
 		}
 	}
 	s.publish(changes)
+	if s.keep != nil && len(changes) > 0 {
+		s.keep(changes, s.rev)
+	}
 	if len(changes) > 0 {
 		tx.committed = s.rev
 		s.done = append(s.done, tx)
@@ -254,6 +261,10 @@ func (s *naive) Watch(ctx context.Context, prefix string, after uint64) iter.Seq
 				changes = changes[len(changes)-500:]
 			}
 			if closed && s.has("watch ends silently at Close") || ctx.Err() != nil && s.has("watch ends silently") {
+				return
+			}
+			if after < s.floor {
+				yield(store.Change{}, store.ErrCompacted)
 				return
 			}
 			if closed && !s.has("works when closed") {

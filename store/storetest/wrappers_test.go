@@ -96,6 +96,41 @@ func TestFailAtKeepsTheFunctionsError(t *testing.T) {
 	require.Equal(t, "Fault(9)", storetest.Fault(9).String())
 }
 
+func TestStall(t *testing.T) {
+	t.Parallel()
+	s := storetest.Stall(store.NewMemory())
+	put := func(ctx context.Context) error {
+		return s.Update(ctx, func(tx store.Tx) error { return tx.Put("a", []byte("1")) })
+	}
+	look := func(ctx context.Context) error { return s.View(ctx, func(store.Tx) error { return nil }) }
+	s.Release() // of nothing
+	require.NoError(t, put(t.Context()))
+
+	s.Hold()
+	s.Hold()
+	results := make(chan error, 2)
+	go func() { results <- put(t.Context()) }()
+	go func() { results <- look(t.Context()) }()
+	require.NoError(t, s.AwaitWaiting(t.Context(), 2))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- put(ctx) }()
+	require.NoError(t, s.AwaitWaiting(t.Context(), 3))
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+	require.ErrorIs(t, s.AwaitWaiting(ctx, 3), context.Canceled)
+	select {
+	case err := <-results:
+		t.Fatalf("a call went through: %v", err)
+	default:
+	}
+	s.Release()
+	require.NoError(t, <-results)
+	require.NoError(t, <-results)
+	require.NoError(t, look(t.Context()))
+	require.NoError(t, s.AwaitWaiting(t.Context(), 0))
+}
+
 // A transfer in two updates loses the money if the second of them fails.
 func ExampleFailAt() {
 	ctx := context.Background()
