@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/sealring/sealring/store"
@@ -286,106 +284,4 @@ func (l *lives) watched(after uint64, want []string, remembers bool) {
 	case !slices.Equal(describe(got), want):
 		l.Errorf("Watch after revision %d yields %q, want %q", after, describe(got), want)
 	}
-}
-
-// checkUnderWay ends the store while several goroutines update it. Each update writes
-// two keys of its goroutine, adds one to a counter that all share, and puts a key that
-// is numbered by it. Nothing of that may be there without the rest, nor without what it
-// was built on.
-func checkUnderWay(l *lives) {
-	for life := range 3 {
-		l.underWay(life)
-	}
-}
-
-const underWayWorkers = 6
-
-// underWay is one life of checkUnderWay.
-func (l *lives) underWay(life int) {
-	var attempted, acknowledged [underWayWorkers]atomic.Int64
-	before := l.remember()
-	enough := make(chan struct{})
-	ended := make(chan error, 1)
-	s := l.s
-	go func() {
-		ended <- together(underWayWorkers, func(w int) error {
-			for i := int64(1); ; i++ {
-				attempted[w].Store(i)
-				err := persist(l.Context(), s, func(tx store.Tx) error { return underWayUpdate(tx, life, w, i) })
-				if err != nil {
-					return nil // the store has ended
-				}
-				acknowledged[w].Store(i)
-				if w == 0 && i == 15 {
-					close(enough)
-				}
-				if i > 100_000 {
-					return errors.New("the store does not end")
-				}
-			}
-		})
-	}()
-	select {
-	case <-enough:
-	case err := <-ended:
-		l.Fatalf("updates end before the store does: %v", err)
-	}
-	var atLeast [underWayWorkers]int64
-	for w := range atLeast {
-		atLeast[w] = acknowledged[w].Load()
-	}
-	l.end()
-	if err := <-ended; err != nil {
-		l.Errorf("%v", err)
-	}
-	if !l.crash {
-		for w := range atLeast { // also what was acknowledged while it was being closed
-			atLeast[w] = acknowledged[w].Load()
-		}
-	}
-	l.s = l.place.Open(l.TB)
-	is := l.remember()
-	if is.revision < before.revision {
-		l.Errorf("the revision went back from %d to %d", before.revision, is.revision)
-	}
-	n, sum := 0, 0
-	if c, there := is.contents["counter"]; there {
-		n, _ = strconv.Atoi(c)
-	}
-	for i := range n {
-		if _, there := is.contents[fmt.Sprintf("log/%06d", i+1)]; !there {
-			l.Errorf("of %d numbered keys number %d is missing", n, i+1)
-		}
-		delete(is.contents, fmt.Sprintf("log/%06d", i+1))
-	}
-	for key, value := range is.contents {
-		if strings.HasPrefix(key, "log/") {
-			l.Errorf("%q is there although only %d are counted", key, n)
-		}
-		if strings.HasSuffix(key, "/a") {
-			i, _ := strconv.Atoi(value)
-			sum += i
-			if other := is.contents[strings.TrimSuffix(key, "a")+"b"]; other != value {
-				l.Errorf("%q is %q, but its pair %q", key, value, other)
-			}
-		}
-	}
-	if sum != n {
-		l.Errorf("%d updates are counted, and %d are there", n, sum)
-	}
-	for w := range atLeast {
-		got, _ := strconv.ParseInt(is.contents[fmt.Sprintf("%d/%d/a", life, w)], 10, 64)
-		if got < atLeast[w] || got > attempted[w].Load() {
-			l.Errorf("worker %d has had %d updates acknowledged and begun %d, and %d are there", w, atLeast[w], attempted[w].Load(), got)
-		}
-	}
-}
-
-func underWayUpdate(tx store.Tx, life, w int, i int64) error {
-	n, err := getInt(tx, "counter")
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	return writes(tx, fmt.Sprintf("+%d/%d/a=%d", life, w, i), fmt.Sprintf("+%d/%d/b=%d", life, w, i),
-		fmt.Sprintf("+counter=%d", n+1), fmt.Sprintf("+log/%06d=%d", n+1, w))
 }

@@ -129,6 +129,7 @@ func TestRunDurableFindsFlaws(t *testing.T) {
 		},
 		"writes one key after another":           {"updates under way happen wholly or not at all"},
 		"writes out of order":                    {"updates under way happen wholly or not at all"},
+		"shows before it writes":                 {"updates under way happen wholly or not at all"},
 		"forgets deletions":                      {"every acknowledged update is there"},
 		"versions begin anew":                    {"every acknowledged update is there"},
 		"cuts keys":                              {"values and keys of every kind"},

@@ -31,6 +31,7 @@ type naive struct {
 	keep  func(changes []store.Change, rev uint64)
 
 	// for single flaws
+	serial  sync.Mutex        // held during a commit
 	before  state             // what the last commit replaced
 	when    time.Time         // of the last commit
 	views   int               // begun so far
@@ -166,6 +167,10 @@ func (s *naive) attempt(ctx context.Context, tx *naiveTx, fn func(store.Tx) erro
 }
 
 func (s *naive) commit(tx *naiveTx) error {
+	if s.has("shows before it writes") {
+		s.serial.Lock()
+		defer s.serial.Unlock()
+	}
 	switch s.flaw {
 	case "loses updates", "snapshot isolation only", "does not see phantoms", "gives up when others are about":
 		time.Sleep(50 * time.Microsecond) // let the others come up
@@ -195,7 +200,15 @@ func (s *naive) commit(tx *naiveTx) error {
 	}
 	s.publish(changes)
 	if s.keep != nil && len(changes) > 0 {
-		s.keep(changes, s.rev)
+		if s.has("shows before it writes") {
+			rev := s.rev
+			s.mu.Unlock()
+			time.Sleep(200 * time.Microsecond)
+			s.mu.Lock()
+			s.keep(changes, rev)
+		} else {
+			s.keep(changes, s.rev)
+		}
 	}
 	if len(changes) > 0 {
 		tx.committed = s.rev
