@@ -20,7 +20,7 @@ const (
 	confirmsPerBound = 3                // requests in the time of MaxStaleness
 	leastInterval    = time.Millisecond // between two requests
 	idleAfter        = 10 * time.Second // after the last use it asks no more
-	triesPerTimeout  = 4                // each request goes to another endpoint, if there is one
+	triesPerTimeout  = 4                // a request goes to another endpoint then, if there is one
 )
 
 // confirmation is one reading of last, for all that wait for it.
@@ -53,7 +53,7 @@ func (s *Store) fresh(ctx context.Context) (*store.Snapshot, error) {
 			return nil, during(ctx, fmt.Errorf("%w within %v", ErrStale, s.timeout))
 		}
 		if c.err != nil {
-			return nil, c.err
+			return nil, during(ctx, c.err)
 		}
 		if head, ok := s.ready(need); ok {
 			return head, nil

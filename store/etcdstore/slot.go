@@ -76,7 +76,7 @@ func (p *slots) take(ctx context.Context) (*slot, error) {
 
 // add makes a slot.
 func (p *slots) add(ctx context.Context) (*slot, error) {
-	bounded, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), p.s.timeout)
+	bounded, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), p.s.timeout/triesPerTimeout)
 	defer cancel()
 	lease, err := p.grant(bounded)
 	if err != nil {

@@ -3,6 +3,7 @@ package etcdstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -106,8 +107,8 @@ func backOff(ctx context.Context, try int) error {
 }
 
 // commit has the cluster carry out the attempt, if what it rests on still holds. If not,
-// again is true, and the head has reached a state that has changed. again with an error
-// means that the cluster has not carried it out for another reason that may pass.
+// again is true, and the head has reached the state that has changed. again with an error
+// means that the cluster has not carried it out for another reason, which may pass.
 func (s *Store) commit(ctx context.Context, base *store.Snapshot, a *store.Attempt) (committed, again bool, err error) {
 	t, err := s.slots.take(ctx)
 	if err != nil {
@@ -123,7 +124,8 @@ func (s *Store) commit(ctx context.Context, base *store.Snapshot, a *store.Attem
 		s.slots.put(t)
 	case err == nil:
 		if revision = s.refused(r, t, id); revision == 0 {
-			return false, true, s.overtaken(ctx, r)
+			err := s.overtaken(ctx, r)
+			return false, err == nil, err
 		}
 	case refusal(err) != nil:
 		s.slots.put(t)
@@ -147,7 +149,7 @@ func (s *Store) commit(ctx context.Context, base *store.Snapshot, a *store.Attem
 
 // send sends the transaction and returns its answer.
 func (s *Store) send(ctx context.Context, t *slot, id string, base *store.Snapshot, a *store.Attempt) (*clientv3.TxnResponse, error) {
-	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), s.timeout/2) // time for another try
+	ctx, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), s.timeout/triesPerTimeout)
 	defer cancel()
 	return s.client.Txn(ctx).If(s.compares(t, base, a)...).Then(s.writes(t, id, a)...).
 		Else(clientv3.OpGet(s.keys.last), clientv3.OpGet(t.key)).Commit()
@@ -212,10 +214,11 @@ func (s *Store) overtaken(ctx context.Context, r *clientv3.TxnResponse) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	if err := s.arrive(bounded, uint64(kv.ModRevision)); err != nil {
-		return during(ctx, s.orClosed(ErrStale))
+	err := s.arrive(bounded, uint64(kv.ModRevision))
+	if err == nil || errors.Is(err, ErrRestored) || errors.Is(err, store.ErrClosed) {
+		return err
 	}
-	return nil
+	return during(ctx, fmt.Errorf("%w: %v", ErrStale, err))
 }
 
 // settle waits for the head to hold a transaction that was committed at revision. If

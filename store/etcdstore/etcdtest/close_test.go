@@ -36,7 +36,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 		require.NoError(t, s.Close())
 		require.ErrorIs(t, s.Status().Err, store.ErrClosed)
 	})
-	require.Eventually(t, func() bool { return left() == 0 }, patience, time.Millisecond)
+	eventually(t, func() bool { return left() == 0 })
 }
 
 // TestCloseDuring closes a store while it is used from all sides.

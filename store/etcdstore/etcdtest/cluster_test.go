@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 type cluster struct {
 	dir     string
 	members []*embed.Etcd
-	closed  map[int]bool
+	closing sync.Map // by member, a *sync.Once
 }
 
 // sharedCluster returns the cluster that tests share.
@@ -69,7 +69,7 @@ func newCluster(tb testing.TB, n int, change func(*embed.Config)) *cluster {
 }
 
 func startMembers(dir string, n int, change func(*embed.Config)) (*cluster, error) {
-	c := &cluster{dir: dir, closed: map[int]bool{}}
+	c := &cluster{dir: dir}
 	var configs []*embed.Config
 	var initial []string
 	for i := range n {
@@ -131,17 +131,17 @@ func (c *cluster) stop() {
 	for _, e := range c.members {
 		e.Server.HardStop()
 	}
-	for i := range c.members {
-		c.close(i)
+	var wg sync.WaitGroup
+	for _, e := range c.members {
+		wg.Go(func() { c.close(e) })
 	}
+	wg.Wait()
 }
 
-// close closes a member, once.
-func (c *cluster) close(member int) {
-	if !c.closed[member] {
-		c.closed[member] = true
-		c.members[member].Close()
-	}
+// close closes a member, once. It takes a few seconds if there is no quorum.
+func (c *cluster) close(e *embed.Etcd) {
+	once, _ := c.closing.LoadOrStore(e, new(sync.Once))
+	once.(*sync.Once).Do(e.Close)
 }
 
 // leader returns the index of the member that leads.
@@ -212,6 +212,16 @@ func open(tb testing.TB, c *clientv3.Client, o etcdstore.Options) *etcdstore.Sto
 	require.NoError(tb, err)
 	tb.Cleanup(func() { require.NoError(tb, s.Close()) })
 	return s
+}
+
+// eventually waits until f, which may fail the test, returns true.
+func eventually(tb testing.TB, f func() bool) {
+	tb.Helper()
+	for end := time.Now().Add(patience); !f(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			tb.Fatalf("not after %v", patience)
+		}
+	}
 }
 
 // wire is a TCP proxy that can be cut.

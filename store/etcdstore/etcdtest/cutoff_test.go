@@ -64,13 +64,15 @@ func TestCutOff(t *testing.T) {
 			require.ErrorIs(t, cut.Status().Err, etcdstore.ErrStale)
 			_, err = look(within(t, time.Millisecond), cut, "a")
 			require.ErrorIs(t, err, etcdstore.ErrStale)
-			require.ErrorIs(t, err, context.DeadlineExceeded)
+			if bound == etcdstore.Linearizable { // else a request that failed a moment ago counts
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+			}
 
 			w.set(false)
-			require.Eventually(t, func() bool {
+			eventually(t, func() bool {
 				got, err = look(t.Context(), cut, "a")
 				return err == nil
-			}, patience, time.Millisecond)
+			})
 			require.Equal(t, "2", got)
 			require.NoError(t, cut.Update(t.Context(), set("b", "3")))
 			require.NoError(t, cut.Status().Err)

@@ -107,12 +107,12 @@ func TestLeaderStopped(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	o := etcdstore.Options{Namespace: "ns"}
 	l := run(t, c, o, func() {
+		s := open(t, dial(t, c.endpoints()), o)
 		time.Sleep(700 * time.Millisecond)
 		lead := c.leader(t)
-		c.members[lead].Server.HardStop()
-		c.close(lead)
 		stopped := time.Now()
-		s := open(t, dial(t, c.endpoints()), o)
+		c.members[lead].Server.HardStop()
+		go c.close(c.members[lead])
 		require.NoError(t, s.Update(t.Context(), set("after", "1")))
 		t.Logf("first update after the leader stopped: %v", time.Since(stopped))
 		require.NoError(t, s.Update(t.Context(), func(tx store.Tx) error { return tx.Delete("after") }))
@@ -154,11 +154,11 @@ func TestMemberCutOff(t *testing.T) {
 			}
 		}
 		require.ErrorIs(t, err, etcdstore.ErrStale, name)
-		require.Eventually(t, func() bool { return rest.Update(t.Context(), step(3)) == nil }, patience, time.Millisecond)
+		eventually(t, func() bool { return rest.Update(t.Context(), step(3)) == nil })
 		t.Logf("%s: the others wrote after %v", name, time.Since(cut))
 
 		c.cutOff(member, false)
-		require.Eventually(t, func() bool { return alone.Update(t.Context(), step(4)) == nil }, patience, time.Millisecond)
+		eventually(t, func() bool { return alone.Update(t.Context(), step(4)) == nil })
 		t.Logf("%s: it wrote again after %v", name, time.Since(cut))
 		all := contents(t, open(t, dial(t, others), etcdstore.Options{Namespace: ns, MaxStaleness: etcdstore.Linearizable}))
 		if all["n"] == "5" {
