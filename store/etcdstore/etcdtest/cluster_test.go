@@ -48,7 +48,6 @@ func TestMain(m *testing.M) {
 type cluster struct {
 	dir     string
 	members []*embed.Etcd
-	closing sync.Map // by member, a *sync.Once
 }
 
 // sharedCluster returns the cluster that tests share.
@@ -133,15 +132,9 @@ func (c *cluster) stop() {
 	}
 	var wg sync.WaitGroup
 	for _, e := range c.members {
-		wg.Go(func() { c.close(e) })
+		wg.Go(e.Close)
 	}
 	wg.Wait()
-}
-
-// close closes a member, once. It takes a few seconds if there is no quorum.
-func (c *cluster) close(e *embed.Etcd) {
-	once, _ := c.closing.LoadOrStore(e, new(sync.Once))
-	once.(*sync.Once).Do(e.Close)
 }
 
 // leader returns the index of the member that leads.

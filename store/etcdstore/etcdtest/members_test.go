@@ -84,13 +84,13 @@ func (l *ledger) check(t *testing.T, s store.Store) {
 }
 
 // run has writers write to four stores, two at each, while something happens.
-func run(t *testing.T, c *cluster, o etcdstore.Options, happen func()) *ledger {
+func run(t *testing.T, endpoints []string, o etcdstore.Options, happen func()) *ledger {
 	t.Helper()
 	l := &ledger{names: map[string]string{}, doubtful: map[string]bool{}, failed: map[string]int{}}
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	for i := range 4 {
-		s := open(t, dial(t, c.endpoints()), o)
+		s := open(t, dial(t, endpoints), o)
 		for j := range 2 {
 			wg.Go(func() { l.write(ctx, t, s, fmt.Sprintf("%d.%d", i, j)) })
 		}
@@ -102,23 +102,30 @@ func run(t *testing.T, c *cluster, o etcdstore.Options, happen func()) *ledger {
 }
 
 // TestLeaderStopped stops the leader of three members without warning while four stores
-// are written to.
+// are written to: it does no more, and its connections are gone, as when its process is
+// killed.
 func TestLeaderStopped(t *testing.T) {
 	c := newCluster(t, 3, nil)
+	var wires []*wire
+	var endpoints []string
+	for _, to := range c.endpoints() {
+		w := newWire(t, to)
+		wires, endpoints = append(wires, w), append(endpoints, w.address())
+	}
 	o := etcdstore.Options{Namespace: "ns"}
-	l := run(t, c, o, func() {
-		s := open(t, dial(t, c.endpoints()), o)
+	l := run(t, endpoints, o, func() {
+		s := open(t, dial(t, endpoints), o)
 		time.Sleep(700 * time.Millisecond)
 		lead := c.leader(t)
 		stopped := time.Now()
+		wires[lead].set(true)
 		c.members[lead].Server.HardStop()
-		go c.close(c.members[lead])
 		require.NoError(t, s.Update(t.Context(), set("after", "1")))
 		t.Logf("first update after the leader stopped: %v", time.Since(stopped))
 		require.NoError(t, s.Update(t.Context(), func(tx store.Tx) error { return tx.Delete("after") }))
 		time.Sleep(1500 * time.Millisecond)
 	})
-	l.check(t, open(t, dial(t, c.endpoints()), etcdstore.Options{Namespace: "ns", MaxStaleness: etcdstore.Linearizable}))
+	l.check(t, open(t, dial(t, endpoints), etcdstore.Options{Namespace: "ns", MaxStaleness: etcdstore.Linearizable}))
 	t.Logf("%d updates acknowledged, %d in doubt, others: %v", l.sure, l.doubts, l.failed)
 	require.Greater(t, l.sure, 100)
 }
