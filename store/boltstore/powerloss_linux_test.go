@@ -7,13 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -23,7 +19,7 @@ import (
 )
 
 // These tests lose power. A program, which is this test built again with the calls that
-// change files replaced by ones that write down what they do (tracing.go.txt), works on a
+// change files replaced by ones that write down what they do (traced_linux_test.go), works on a
 // store. Then every flush is taken as the moment at which the power goes: of what was not
 // flushed before, the disk may have all, nothing or any part.
 
@@ -38,10 +34,8 @@ type event struct {
 }
 
 const (
-	traceVariable = "BOLTSTORE_TEST_TRACE"      // where to write the trace
-	flushVariable = "BOLTSTORE_TEST_FAIL_FLUSH" // which flush fails, counted from 1
-	pageBytes     = 4096
-	sector        = 512
+	pageBytes = 4096
+	sector    = 512
 )
 
 // workload is what the program does.
@@ -125,144 +119,6 @@ func history(t *testing.T, n int) []map[string]string {
 		states = append(states, snapshotState(t, s))
 	}
 	return states
-}
-
-// traced builds this test with its calls replaced. It is the program of the tests here.
-var traced = sync.OnceValues(buildTraced)
-
-func buildTraced() (program string, err error) {
-	if tracedDir, err = os.MkdirTemp("", "boltstore-traced-"); err != nil {
-		return "", err
-	}
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "go.etcd.io/bbolt", "github.com/sealring/sealring").Output()
-	if err != nil {
-		return "", fmt.Errorf("go list: %w", err)
-	}
-	dirs := strings.Fields(string(out))
-	bbolt := filepath.Join(tracedDir, "bbolt")
-	if err := copySource(bbolt, dirs[0]); err != nil {
-		return "", err
-	}
-	// A module is replaced by the file that go.mod is taken from, our own files in place.
-	mod := filepath.Join(tracedDir, "go.mod")
-	err = errors.Join(copyFile(mod, filepath.Join(dirs[1], "go.mod"), replacement{"\ngo 1", "\nreplace go.etcd.io/bbolt => " + bbolt + "\n\ngo 1", 1}),
-		copyFile(filepath.Join(tracedDir, "go.sum"), filepath.Join(dirs[1], "go.sum")),
-		copyFile(filepath.Join(bbolt, "tracing.go"), "testdata/tracing.go.txt"))
-	if err != nil {
-		return "", err
-	}
-	here := filepath.Join(dirs[1], "store", "boltstore")
-	overlay := map[string]map[string]string{"Replace": {
-		filepath.Join(here, "tracing.go"): filepath.Join(here, "testdata", "tracing_store.go.txt"),
-	}}
-	for file, changes := range replaced {
-		from, to := file, filepath.Join(tracedDir, file)
-		if rest, ok := strings.CutPrefix(file, "bbolt/"); ok {
-			from = filepath.Join(dirs[0], rest)
-		} else {
-			overlay["Replace"][filepath.Join(here, file)] = to
-		}
-		if err := copyFile(to, from, changes...); err != nil {
-			return "", err
-		}
-	}
-	list, err := json.Marshal(overlay)
-	if err != nil {
-		return "", err
-	}
-	overlaid := filepath.Join(tracedDir, "overlay.json")
-	if err := os.WriteFile(overlaid, list, 0o600); err != nil {
-		return "", err
-	}
-	program = filepath.Join(tracedDir, "traced.test")
-	out, err = exec.Command("go", "test", "-c", "-vet=off", "-modfile", mod, "-overlay", overlaid, "-o", program, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return program, nil
-}
-
-// copySource copies a module without its tests and commands.
-func copySource(to, from string) error {
-	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
-		name := strings.TrimPrefix(path, from)
-		switch {
-		case err != nil:
-			return err
-		case name == "/cmd" || name == "/tests":
-			return filepath.SkipDir
-		case e.IsDir():
-			return os.MkdirAll(to+name, 0o700)
-		case strings.HasSuffix(name, "_test.go") || filepath.Ext(name) != ".go" && e.Name() != "go.mod":
-			return nil
-		}
-		return copyFile(to+name, path)
-	})
-}
-
-// copyFile copies a file with changes, each of which has to be possible.
-func copyFile(to, from string, changes ...replacement) error {
-	b, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	for _, c := range changes {
-		if n := bytes.Count(b, []byte(c.was)); n != c.times {
-			return fmt.Errorf("%s has %q %d times, want %d", from, c.was, n, c.times)
-		}
-		b = bytes.ReplaceAll(b, []byte(c.was), []byte(c.is))
-	}
-	return os.WriteFile(to, b, 0o600)
-}
-
-// tracedDir is removed at the end.
-var tracedDir string
-
-type replacement struct {
-	was, is string
-	times   int
-}
-
-// replaced are the calls that change files, in bbolt and here.
-var replaced = map[string][]replacement{
-	"bbolt/db.go": {
-		{"db.ops.writeAt = db.file.WriteAt", "db.ops.writeAt = tracedWriteAt(db.file)", 1},
-		{"db.file.Truncate(int64(sz))", "tracedTruncate(db.file, int64(sz))", 1},
-		{"db.file.Sync()", "TracedSync(db.file)", 1},
-	},
-	"bbolt/bolt_linux.go": {
-		{"syscall.Fdatasync(int(db.file.Fd()))", "TracedSync(db.file)", 1},
-		{"import (\n\t\"syscall\"\n)", "", 1},
-	},
-	"copy.go": {
-		{"os.CreateTemp(", "tracedCreate(", 1},
-		{"os.Remove(", "tracedRemove(", 5},
-		{"os.Link(", "tracedLink(", 1},
-		{"f.Sync()", "bbolt.TracedSync(f)", 1},
-	},
-	"compact.go": {
-		{"os.Rename(", "tracedRename(", 1},
-		{"next.f.Sync()", "tracedSync(next.f)", 1},
-		{"os.Remove(", "tracedRemove(", 1},
-		{"\"os\"\n", "\n", 1},
-	},
-	"lock_unix.go": {{"d.Sync()", "tracedSyncDir(d)", 1}},
-}
-
-// tracedChild runs the program on a store in dir.
-func tracedChild(t *testing.T, child, dir string, env ...string) []byte {
-	t.Helper()
-	program, err := traced()
-	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), program, filepath.Join(dir, "store.db"))
-	cmd.Env = append(os.Environ(), childVariable+"="+child, traceVariable+"="+filepath.Join(dir, "trace"))
-	cmd.Env = append(cmd.Env, env...)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "trace"), nil, 0o600))
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(out))
-	trace, err := os.ReadFile(filepath.Join(dir, "trace"))
-	require.NoError(t, err)
-	return trace
 }
 
 func TestPowerLoss(t *testing.T) {
@@ -457,71 +313,4 @@ func (d *disk) tearMeta(i *inode, k int) {
 	require.NoError(d.t, err)
 	d.is(c.snapshot)
 	d.torn++
-}
-
-// flushFails works on a store while one flush fails, and opens it again.
-func flushFails(path string) error {
-	s, err := openTwice(path)
-	if err != nil {
-		return err
-	}
-	acknowledged := uint64(0)
-	ack := func(revision uint64) error { acknowledged = revision; return nil }
-	if err := work(s, 4, 1, ack); err != nil {
-		if err := stopped(s, err); err != nil {
-			return err
-		}
-	}
-	_ = s.Compact(context.Background()) // it succeeds, or everything is as it was
-	if err := work(s, 2, 1, ack); err != nil {
-		if err := stopped(s, err); err != nil {
-			return err
-		}
-	}
-	if r := s.durable.Revision(); r != acknowledged {
-		return fmt.Errorf("views see revision %d, %d was acknowledged", r, acknowledged)
-	}
-	if err := s.Close(); err != nil {
-		return err
-	}
-	again, err := openTwice(path)
-	if err != nil {
-		return err
-	}
-	if r := again.durable.Revision(); r < acknowledged || r > acknowledged+1 {
-		return fmt.Errorf("revision %d is there, %d was acknowledged", r, acknowledged)
-	}
-	if err := work(again, 1, 1, ack); err != nil {
-		if err := stopped(again, err); err != nil {
-			return err
-		}
-	}
-	return again.Close()
-}
-
-// openTwice opens a file again if that fails: one flush fails, not two.
-func openTwice(path string) (*Store, error) {
-	if s, err := Open(path, nil); err == nil {
-		return s, nil
-	}
-	return Open(path, nil)
-}
-
-// stopped checks that a store whose flush failed refuses updates.
-func stopped(s *Store, err error) error {
-	if again := s.Update(context.Background(), put("a", 1)); !errors.Is(err, ErrFailed) || !errors.Is(again, ErrFailed) {
-		return fmt.Errorf("an update fails with %w, the next with %w", err, again)
-	}
-	return nil
-}
-
-func TestFlushFails(t *testing.T) {
-	t.Parallel()
-	for n := 1; ; n++ {
-		trace := tracedChild(t, "flush fails", t.TempDir(), fmt.Sprintf("%s=%d", flushVariable, n))
-		if !bytes.Contains(trace, []byte(`"Kind":"failed"`)) {
-			require.Greater(t, n, 20)
-			return
-		}
-	}
 }
