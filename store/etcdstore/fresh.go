@@ -36,7 +36,11 @@ func (s *Store) fresh(ctx context.Context) (*store.Snapshot, error) {
 	if now-time.Duration(s.used.Load()) > s.staleness/confirmsPerBound {
 		s.used.Store(int64(now))
 	}
-	need := now - s.staleness
+	return s.freshAt(ctx, now-s.staleness)
+}
+
+// freshAt returns the state, if it holds all that was committed at the given time, by now.
+func (s *Store) freshAt(ctx context.Context, need time.Duration) (*store.Snapshot, error) {
 	if head, ok := s.ready(need); ok {
 		return head, nil
 	}

@@ -18,7 +18,7 @@ const (
 
 	firstBackoff = 2 * time.Millisecond // doubled with each try and taken at random
 	maxBackoff   = 250 * time.Millisecond
-	draftBackoff = 3 // the try whose pause an update makes that has lost and cannot try again
+	draftBackoff = 3 // the try whose pause an update makes that has lost to others for good
 )
 
 // Update implements [store.Store]. It runs fn up to 16 times, the first time on a state
@@ -53,8 +53,8 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 			return store.ErrClosed
 		}
 		a, err := base.Try(fn)
-		if try > 0 && errors.Is(err, store.ErrConflict) { // a draft's: its caller begins anew
-			_ = backOff(ctx, draftBackoff)
+		if errors.Is(err, store.ErrConflict) {
+			a, err = s.tryAgain(ctx, began, base, fn, err)
 		}
 		if err != nil || len(a.Changes) == 0 {
 			return err
@@ -76,6 +76,24 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 		}
 	}
 	return last
+}
+
+// tryAgain tries fn, which has found a conflict, such as a draft's, in base, on the state
+// of the time when the update began: base may be older and hold half of what another
+// process did. If the conflict is there too it pauses, because the caller will begin anew.
+func (s *Store) tryAgain(ctx context.Context, began time.Duration, base *store.Snapshot, fn func(store.Tx) error, conflict error) (*store.Attempt, error) {
+	head, err := s.freshAt(ctx, began)
+	if err != nil {
+		return nil, err
+	}
+	a, err := (*store.Attempt)(nil), conflict
+	if head != base {
+		a, err = head.Try(fn)
+	}
+	if errors.Is(err, store.ErrConflict) {
+		_ = backOff(ctx, draftBackoff)
+	}
+	return a, err
 }
 
 // queue lets the updates of this store that have lost once try one after another: they
@@ -124,7 +142,7 @@ func (s *Store) commit(ctx context.Context, base *store.Snapshot, a *store.Attem
 		s.slots.put(t)
 	case err == nil:
 		if revision = s.refused(r, t, id); revision == 0 {
-			err := s.overtaken(ctx, r)
+			err := s.overtaken(ctx, started, r)
 			return false, err == nil, err
 		}
 	case refusal(err) != nil:
@@ -206,8 +224,9 @@ func (s *Store) refused(r *clientv3.TxnResponse, t *slot, id string) int64 {
 	return 0
 }
 
-// overtaken waits for the head to hold what has overtaken a transaction.
-func (s *Store) overtaken(ctx context.Context, r *clientv3.TxnResponse) error {
+// overtaken waits for the head to hold what has overtaken a transaction that was sent
+// after the time started.
+func (s *Store) overtaken(ctx context.Context, started time.Duration, r *clientv3.TxnResponse) error {
 	kv := found(r, 0)
 	if kv == nil {
 		return nil
@@ -215,7 +234,11 @@ func (s *Store) overtaken(ctx context.Context, r *clientv3.TxnResponse) error {
 	bounded, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	err := s.arrive(bounded, uint64(kv.ModRevision))
-	if err == nil || errors.Is(err, ErrRestored) || errors.Is(err, store.ErrClosed) {
+	if err == nil {
+		atLeast(&s.confirmed, int64(started))
+		return nil
+	}
+	if errors.Is(err, ErrRestored) || errors.Is(err, store.ErrClosed) {
 		return err
 	}
 	return during(ctx, fmt.Errorf("%w: %v", ErrStale, err))

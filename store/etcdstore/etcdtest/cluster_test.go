@@ -2,6 +2,7 @@ package etcdtest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -32,10 +33,14 @@ var shared = sync.OnceValues(func() (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return startMembers(dir, 1, func(c *embed.Config) { c.UnsafeNoFsync = true })
+	return startMembers(dir, 1, nil)
 })
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "12"); err != nil { // they wait more than they work
+		panic(err)
+	}
 	code := m.Run()
 	if c, err := shared(); err == nil {
 		c.stop()
@@ -77,6 +82,7 @@ func startMembers(dir string, n int, change func(*embed.Config)) (*cluster, erro
 		config.Dir = fmt.Sprintf("%s/%s", dir, config.Name)
 		config.ClusterState, config.InitialClusterToken = "new", dir
 		config.TickMs, config.ElectionMs = 50, 500
+		config.UnsafeNoFsync = true // no test cuts the power
 		config.LogLevel, config.ZapLoggerBuilder = "panic", embed.NewZapLoggerBuilder(zap.NewNop())
 		peer, client, err := freeURLs()
 		if err != nil {

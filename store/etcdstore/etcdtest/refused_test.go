@@ -23,7 +23,7 @@ import (
 // acknowledged is, and when there is room again the store goes on.
 func TestFull(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 1, func(c *embed.Config) { c.QuotaBackendBytes = 8 << 20; c.UnsafeNoFsync = true })
+	c := newCluster(t, 1, func(c *embed.Config) { c.QuotaBackendBytes = 8 << 20 })
 	client := dial(t, c.endpoints())
 	s := open(t, client, etcdstore.Options{Namespace: "ns"})
 	var err error
