@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -303,10 +304,15 @@ func TestChainRefusesEventsWithoutAnchors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		path, state := newPath(t), &memoryState{}
-		var failure error
+		var broken atomic.Bool
 		f := openFile(t, path, nil)
-		c := newChain(t, f, state, &audit.ChainOptions{Events: 2, Period: time.Hour, Anchor: func(context.Context, audit.Anchor) error { return failure }})
-		failure = errDisk
+		c := newChain(t, f, state, &audit.ChainOptions{Events: 2, Period: time.Hour, Anchor: func(context.Context, audit.Anchor) error {
+			if broken.Load() {
+				return errDisk
+			}
+			return nil
+		}})
+		broken.Store(true)
 		recorded := 0
 		for n := range 30 {
 			err := c.Record(t.Context(), event(n+1))
@@ -321,14 +327,14 @@ func TestChainRefusesEventsWithoutAnchors(t *testing.T) {
 			require.ErrorIs(t, err, audit.ErrNotRecorded)
 		}
 		require.Equal(t, 16, recorded)
-		failure = nil
+		broken.Store(false)
 		record(t, c, 17, 17)
 		requireProven(t, path, state, 17)
 		// The timer tries again by itself.
-		failure = errDisk
+		broken.Store(true)
 		time.Sleep(3 * time.Hour)
 		require.EqualValues(t, 17, requireProven(t, path, state, 17).Anchored, "the state has it, its publication failed")
-		failure = nil
+		broken.Store(false)
 		time.Sleep(time.Hour)
 		require.NoError(t, c.Close(t.Context()))
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -193,18 +194,19 @@ func TestChainBeginsThoughAnchorsCannotBePublished(t *testing.T) {
 		path, state := newPath(t), &memoryState{}
 		f := openFile(t, path, nil)
 		record(t, newChain(t, f, state, byHand), 1, 3)
-		var failure error = errDisk
+		var works atomic.Bool
 		var published []uint64
 		c := newChain(t, f, state, &audit.ChainOptions{Period: time.Hour, Anchor: func(_ context.Context, a audit.Anchor) error {
-			if failure == nil {
-				published = append(published, a.Seq)
+			if !works.Load() {
+				return errDisk
 			}
-			return failure
+			published = append(published, a.Seq)
+			return nil
 		}})
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.ErrorIs(t, c.Anchor(t.Context()), errDisk)
-		failure = nil
+		works.Store(true)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.Equal(t, []uint64{3}, published, "without an event")
