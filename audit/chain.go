@@ -216,29 +216,29 @@ func (c *Chain) Record(ctx context.Context, e Event) error {
 	defer lines.Put(body)
 	*body = e.AppendJSON((*body)[:0])
 
-	c.mu.Lock()
 	commit, after, err := c.pass(ctx, e, *body)
-	c.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	if commit != nil {
-		err = commit()
-	}
-	if c.settle(after, err) && c.anchoring.TryLock() {
+	due, err := c.await(commit, after)
+	clear(after.key[:])
+	if due && c.anchoring.TryLock() {
 		go func() { // this event is recorded, and does not wait
 			defer c.anchoring.Unlock()
 			_ = c.anchorLocked(context.WithoutCancel(ctx)) // the next event tries again
 		}()
 	}
-	clear(after.key[:])
 	return err
 }
 
+// errPanic is why a chain ends whose sink has panicked.
+var errPanic = errors.New("sink panicked")
+
 // pass makes the link of the event that body is the JSON of, hands it to the sink and
 // returns where the chain stands behind it. Without a commit the sink has it already.
-// The caller holds mu.
 func (c *Chain) pass(ctx context.Context, e Event, body []byte) (commit func() error, after position, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	switch {
 	case c.failed != nil:
 		return nil, after, notRecorded(c.failed)
@@ -253,12 +253,19 @@ func (c *Chain) pass(ctx context.Context, e Event, body []byte) (commit func() e
 	hex.Encode(c.line[macAt:], link.MAC[:])
 	after = c.head.next(link.MAC)
 
+	returned := false
+	defer func() {
+		if !returned {
+			c.fail(errPanic)
+		}
+	}()
 	if c.log != nil {
 		commit, err = c.log.Stage(c.line)
 	} else {
 		e.Chain = &Link{Engine: link.Engine, Seq: link.Seq, MAC: link.MAC}
 		err = c.sink.Record(context.WithoutCancel(ctx), e)
 	}
+	returned = true
 	switch {
 	case err == nil:
 		c.head = after
@@ -269,6 +276,16 @@ func (c *Chain) pass(ctx context.Context, e Event, body []byte) (commit func() e
 		c.recover()
 	}
 	return commit, after, err
+}
+
+// await waits for the commit of an event and reports whether it is time for an anchor.
+func (c *Chain) await(commit func() error, after position) (due bool, err error) {
+	err = errPanic
+	defer func() { due = c.settle(after, err) }()
+	if commit == nil {
+		return false, nil
+	}
+	return false, commit()
 }
 
 // settle notes what became of an event that was passed on, and reports whether it is

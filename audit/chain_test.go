@@ -548,3 +548,31 @@ func TestChainStateKeepsSecretsAndShapes(t *testing.T) {
 	require.Error(t, o.UnmarshalBinary(state.head))
 	require.Error(t, h.UnmarshalBinary(state.origins[0]))
 }
+
+func FuzzChainState(f *testing.F) {
+	state := &memoryState{}
+	c := newChain(f, &audit.Ring{}, state, byHand)
+	require.NoError(f, c.Close(f.Context()))
+	f.Add(state.origins[0])
+	f.Add(state.head)
+	f.Add([]byte(state.verification(f).Anchors[0].String()))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var o audit.Origin
+		if o.UnmarshalBinary(b) == nil {
+			again, err := o.MarshalBinary()
+			require.NoError(t, err)
+			require.Equal(t, b, again)
+		}
+		var h audit.Head
+		if h.UnmarshalBinary(b) == nil {
+			again, err := h.MarshalBinary()
+			require.NoError(t, err)
+			require.Equal(t, b, again)
+		}
+		var a, same audit.Anchor
+		if a.UnmarshalText(b) == nil {
+			require.NoError(t, same.UnmarshalText([]byte(a.String())))
+			require.Equal(t, a, same)
+		}
+	})
+}

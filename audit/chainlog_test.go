@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"iter"
 	"strings"
@@ -22,6 +23,7 @@ type stepLog struct {
 	commits  []chan error // of the lines that were staged, in their order
 	stage    error        // of every Stage
 	recovers int
+	panics   any   // of every commit
 	recover  error // of every Recover
 	replayed []audit.Line
 	replay   error
@@ -35,7 +37,12 @@ func (l *stepLog) Stage(line []byte) (func() error, error) {
 	}
 	done := make(chan error, 1)
 	l.lines, l.commits = append(l.lines, string(line)+"\n"), append(l.commits, done)
-	return func() error { return <-done }, nil
+	return func() error {
+		if l.panics != nil {
+			panic(l.panics)
+		}
+		return <-done
+	}, nil
 }
 
 func (l *stepLog) Recover() error { l.recovers++; return l.recover }
@@ -160,6 +167,42 @@ func TestChainEndsInDoubt(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestChainEndsWhenItsSinkPanics(t *testing.T) {
+	t.Parallel()
+	c := newChain(t, sinkFunc(func(audit.Event) error { panic("sink") }), &memoryState{}, byHand)
+	require.Panics(t, func() { _ = c.Record(t.Context(), event(1)) })
+	require.ErrorIs(t, c.Record(t.Context(), event(2)), audit.ErrNotRecorded)
+
+	log := &stepLog{}
+	c = newChain(t, log, &memoryState{}, byHand)
+	end := make(chan any)
+	go func() {
+		defer func() { end <- recover() }()
+		log.panics = "commit"
+		_ = c.Record(t.Context(), event(1))
+	}()
+	require.Equal(t, "commit", <-end)
+	require.ErrorContains(t, c.Record(t.Context(), event(2)), "panicked")
+	require.NoError(t, c.Close(t.Context()))
+}
+
+func TestAnchorText(t *testing.T) {
+	t.Parallel()
+	a := audit.Anchor{Engine: "e-1", Seq: 7, MAC: [32]byte{0xab}, Time: start}
+	b, err := json.Marshal(map[string]any{"a": a})
+	require.NoError(t, err)
+	const text = "e-1 7 ab00000000000000000000000000000000000000000000000000000000000000 2026-01-02T15:04:05.678Z"
+	require.Equal(t, `{"a":"`+text+`"}`, string(b))
+	var got audit.Anchor
+	require.NoError(t, got.UnmarshalText([]byte(text)))
+	require.Equal(t, a, got)
+	for _, bad := range []string{"", text + " ", " " + text, text[4:], strings.Replace(text, "7", "-7", 1), strings.Replace(text, "ab00", "ab", 1),
+		strings.Replace(text, "ab", "xy", 1), strings.Replace(text, "Z", "", 1), strings.Replace(text, "e-1", `e"1`, 1)} {
+		require.Error(t, got.UnmarshalText([]byte(bad)), bad)
+	}
+	require.Equal(t, a, got)
 }
 
 func TestChainCannotBegin(t *testing.T) {

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -17,12 +20,38 @@ type Origin struct {
 	key    [32]byte
 }
 
-// Anchor is a point of a chain that the log must reach unchanged. It is not secret.
+// Anchor is a point of a chain that the log must reach unchanged. It is not secret. Its
+// text, also in JSON, is the engine, the number, the MAC in hexadecimal and the time in
+// RFC 3339, with spaces between them.
 type Anchor struct {
 	Engine string
 	Seq    uint64 // of the event anchored
 	MAC    [32]byte
 	Time   time.Time // when it was anchored
+}
+
+// String returns the anchor's text.
+func (a Anchor) String() string {
+	return fmt.Sprintf("%s %d %x %s", a.Engine, a.Seq, a.MAC, a.Time.UTC().Format(time.RFC3339Nano))
+}
+
+// MarshalText returns the anchor's text.
+func (a Anchor) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText reads the anchor's text.
+func (a *Anchor) UnmarshalText(text []byte) error {
+	parts := strings.Split(string(text), " ")
+	if len(parts) != 4 || !isEngine([]byte(parts[0])) {
+		return fmt.Errorf("audit: %q is no anchor", text)
+	}
+	seq, seqErr := strconv.ParseUint(parts[1], 10, 64)
+	mac, macErr := hex.DecodeString(parts[2])
+	at, timeErr := time.Parse(time.RFC3339Nano, parts[3])
+	if seqErr != nil || macErr != nil || len(mac) != len(a.MAC) || timeErr != nil {
+		return fmt.Errorf("audit: %q is no anchor", text)
+	}
+	*a = Anchor{Engine: parts[0], Seq: seq, MAC: [32]byte(mac), Time: at.UTC()}
+	return nil
 }
 
 // Head is where a chain stood when it was anchored: what it needs to go on. Its key

@@ -172,6 +172,22 @@ func TestFileKeepsAllUnlessTold(t *testing.T) {
 	}
 }
 
+func TestFileRefusesEventsWhileItCannotRotate(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	f := openFile(t, path, &audit.FileOptions{MaxSize: 1, Now: func() time.Time { return start }})
+	record(t, f, 1, 1)
+	inTheWay := filepath.Join(filepath.Dir(path), "audit-00000001-20260102T150405Z.jsonl")
+	require.NoError(t, os.Mkdir(inTheWay, 0o700))
+	for range 3 {
+		require.ErrorIs(t, f.Record(t.Context(), event(2)), audit.ErrNotRecorded)
+	}
+	require.Equal(t, []string{read(t, path)}, readAll(t, path))
+	require.NoError(t, os.Remove(inTheWay))
+	record(t, f, 2, 2)
+	require.Equal(t, idsTo(2), ids(t, strings.Join(readAll(t, path), "")))
+}
+
 func TestFileSharesSyncs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

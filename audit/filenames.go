@@ -51,7 +51,7 @@ func finished(path string) ([]finishedFile, error) {
 	}
 	var files []finishedFile
 	for _, e := range entries {
-		if seq, ok := finishedSeq(path, e.Name()); ok {
+		if seq, ok := finishedSeq(path, e.Name()); ok && !e.IsDir() {
 			files = append(files, finishedFile{e.Name(), seq})
 		}
 	}

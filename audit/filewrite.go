@@ -81,21 +81,25 @@ func (f *File) write(lines []byte) error {
 // rotate sees to it that the current file is open and takes n more bytes. An error
 // leaves everything in order for another try.
 func (f *File) rotate(n int64) error {
-	if f.f != nil && f.size > 0 && f.full(n) {
+	for {
+		if f.f == nil {
+			next, size, err := f.create(f.path)
+			if err != nil {
+				return err
+			}
+			f.f, f.size = next, size
+		}
+		if f.size == 0 {
+			f.began = time.Time{}
+			return nil
+		}
+		if !f.full(n) {
+			return nil
+		}
 		if err := f.finish(); err != nil {
 			return err
 		}
 	}
-	if f.f != nil {
-		return nil
-	}
-	next, size, err := f.create(f.path)
-	if err != nil {
-		return err
-	}
-	f.f, f.size, f.began = next, size, time.Time{}
-	f.prune()
-	return nil
 }
 
 // full reports whether the current file is too big or too old for n more bytes.
@@ -119,13 +123,14 @@ func (f *File) finish() error {
 	if n := len(old); n > 0 {
 		seq = old[n-1].seq + 1
 	}
+	// What is in the file is synced: a failure to close it loses nothing. Where an open
+	// file cannot be renamed, it has to be closed first.
+	_ = f.f.Close()
+	f.f = nil
 	if err := os.Rename(f.path, finishedName(f.path, seq, f.o.Now())); err != nil {
 		return err
 	}
-	closing := f.f
-	f.f, f.size = nil, 0
-	// What is in the file is synced: a failure to close it loses nothing.
-	_ = closing.Close()
+	f.prune()
 	return nil
 }
 

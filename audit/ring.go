@@ -23,10 +23,10 @@ type Ring struct {
 var _ Sink = (*Ring)(nil)
 
 // Record keeps e and drops the oldest event if the ring is full. The
-// error is ctx's if ctx is done.
+// error wraps ctx's if ctx is done.
 func (r *Ring) Record(ctx context.Context, e Event) error {
 	if err := ctx.Err(); err != nil {
-		return err
+		return notRecorded(err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
