@@ -169,6 +169,10 @@ func (c *copiesCloud) script(t *testing.T, s store.Store) []step {
 func (c *copiesCloud) importScript(t *testing.T, s store.Store) []step {
 	t.Helper()
 	c.seed(t, s)
+	return c.importSteps()
+}
+
+func (c *copiesCloud) importSteps() []step {
 	external := &c.external
 	imported := func(o observed, region, id string) bool {
 		in := o
