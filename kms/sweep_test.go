@@ -29,6 +29,7 @@ type changeRecorder struct {
 	mu     sync.Mutex
 	events []audit.ChangeEvent
 	err    error
+	gone   error // of a request's context, see leaving
 }
 
 func (r *changeRecorder) Publish(ctx context.Context, e audit.ChangeEvent) error {
