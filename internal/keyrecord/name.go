@@ -81,12 +81,12 @@ func ParseName(name string) Name {
 		n.Kind, n.Rest = AliasKind, strings.Join(p, "/")
 		return n
 	}
-	k := kinds[word]
+	k, known := kinds[word]
 	switch {
 	case word == "import" && len(p) == 2:
 		n.Kind, n.KeyID, n.Rest = ImportKind, p[0], p[1]
 		return n
-	case len(p) != k.parts:
+	case !known || len(p) != k.parts:
 		return Name{}
 	}
 	n.Kind = k.kind
