@@ -486,6 +486,9 @@ func draftConflicts(tb testing.TB, a, b store.Store) {
 		for change := range strings.SplitSeq(c.change, ";") {
 			update(tb, b, func(tx store.Tx) error { return writes(tx, change) })
 		}
+		if c.want == nil { // else a may not know of the change yet
+			settle(tb, a, b)
+		}
 		err := d.Commit(tb.Context(), a)
 		if !errors.Is(err, c.want) {
 			tb.Errorf("Commit of a draft after %s: %v, want %v", c.change, err, c.want)

@@ -25,6 +25,7 @@ func checkUnderWay(l *lives) {
 
 const (
 	underWayWorkers = 6
+	underWayUpdates = 40 // before the store ends
 	counterKey      = "counter"
 	logKey          = "log/"
 )
@@ -103,6 +104,7 @@ type underWay struct {
 	s                       store.Store
 	life                    int
 	attempted, acknowledged [underWayWorkers]atomic.Int64
+	total                   atomic.Int64  // of acknowledged
 	shown                   atomic.Int64  // the highest counter that a reader has got hold of
 	enough                  chan struct{} // closed when the store may end
 }
@@ -153,7 +155,7 @@ func (u *underWay) work(ctx context.Context, w int) error {
 		return err
 	}
 	u.acknowledged[w].Store(i)
-	if w == 0 && i == 15 {
+	if u.total.Add(1) == underWayUpdates {
 		close(u.enough)
 	}
 	return nil
