@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+)
+
+const restoreText = `
+Makes the store's file FILE of -data from a backup, after checking that the backup is
+whole. A file that is there already is not replaced: move it away. With a root key, the
+backup has to be opened by it, every record too, before the file appears.
+
+Keys and changes that are newer than the backup are lost. -at-least refuses a backup that
+is older than a revision, which sealring verify prints.
+`
+
+// runRestore is sealring restore.
+func runRestore(ctx context.Context, p *process, args []string) error {
+	var (
+		data    string
+		root    rootFlags
+		atLeast uint64
+	)
+	f := p.flags("restore", "[flags] -data FILE BACKUP", restoreText)
+	f.StringVar(&data, "data", "", "`FILE` that will hold the store")
+	root.add(f, "", passphraseVariable)
+	f.Uint64Var(&atLeast, "at-least", 0, "refuse a store whose `REVISION` is lower; wants a root key")
+	if help, err := f.parse(args, 1); help || err != nil {
+		return err
+	}
+	switch {
+	case data == "" || f.NArg() != 1:
+		return usagef("restore: name the new file with -data, and the backup")
+	case root.named() > 1, atLeast > 0 && root.named() == 0:
+		return root.check("restore")
+	}
+	in, err := p.open(f.Arg(0))
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	out, err := p.create(data, false, 0o600)
+	if err != nil {
+		return fmt.Errorf("%w (restore replaces nothing: move it away)", err)
+	}
+	defer out.abandon()
+	if out.streams() {
+		return fmt.Errorf("%s: not a regular file", data)
+	}
+	g := p.newProgress(in.size, byteUnit)
+	n, err := io.Copy(out, g.reader(in))
+	g.end()
+	if err != nil {
+		return err
+	}
+	copied := out.temporary.Name()
+	if err := checkStoreFile(copied); err != nil {
+		return fmt.Errorf("%s: %w", in.name, err)
+	}
+	if root.named() == 1 {
+		s := sealedFlags{store: storeFlags{data: copied}, root: root}
+		if _, err := inspectStore(ctx, p, &s, atLeast, io.Discard); err != nil {
+			return fmt.Errorf("%s: %w", in.name, err)
+		}
+	}
+	if err := out.commit(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s: %d bytes\n", data, n)
+	return err
+}
