@@ -40,7 +40,7 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.As(err, &usage):
 		return exitUsage
-	case isAny(err, notAuthentic()):
+	case isAny(err, notAuthentic()), isFault(err):
 		return exitNotAuthentic
 	case isAny(err, noKey()):
 		return exitNoKey

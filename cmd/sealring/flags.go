@@ -14,36 +14,51 @@ type flagSet struct {
 	p        *process
 	synopsis string
 	text     string
+	args     []string // what parse has found beside flags
 }
 
 // flags returns a command's flag set. synopsis is what comes after the name, and text
 // explains the command.
 func (p *process) flags(name, synopsis, text string) *flagSet {
-	f := &flagSet{flag.NewFlagSet(name, flag.ContinueOnError), p, synopsis, text}
+	f := &flagSet{flag.NewFlagSet(name, flag.ContinueOnError), p, synopsis, text, nil}
 	f.SetOutput(io.Discard)
 	return f
 }
 
-// parse parses args, of which at most most may be left. help is true if it has printed
-// the command's help instead.
+// parse parses args, in which flags and arguments may be mixed, up to a "--". At most
+// most arguments may be there. help is true if it has printed the command's help instead.
 func (f *flagSet) parse(args []string, most int) (help bool, err error) {
-	err = f.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		f.printHelp(f.p.stdout)
-		return true, nil
-	case err != nil:
-		return false, usagef("%s: %v", f.Name(), err)
-	}
-	for _, a := range f.Args() {
-		if len(a) > 1 && a[0] == '-' {
-			return false, usagef("%s: flags come before arguments: %q", f.Name(), a)
+	for {
+		err := f.Parse(args)
+		switch {
+		case errors.Is(err, flag.ErrHelp):
+			f.printHelp(f.p.stdout)
+			return true, nil
+		case err != nil:
+			return false, usagef("%s: %v", f.Name(), err)
 		}
+		rest := f.FlagSet.Args()
+		if n := len(args) - len(rest); n > 0 && args[n-1] == "--" {
+			f.args = append(f.args, rest...)
+			break
+		}
+		if len(rest) == 0 {
+			break
+		}
+		f.args, args = append(f.args, rest[0]), rest[1:]
 	}
-	if f.NArg() > most {
-		return false, usagef("%s: too many arguments: %q", f.Name(), f.Arg(most))
+	if len(f.args) > most {
+		return false, usagef("%s: too many arguments: %q", f.Name(), f.args[most])
 	}
 	return false, nil
+}
+
+// arg returns an argument, "" if there are not so many.
+func (f *flagSet) arg(i int) string {
+	if i < len(f.args) {
+		return f.args[i]
+	}
+	return ""
 }
 
 // given reports whether a flag was set.

@@ -54,7 +54,7 @@ func runInspect(_ context.Context, p *process, args []string) error {
 	if help, err := f.parse(args, 1); help || err != nil {
 		return err
 	}
-	in, err := p.open(f.Arg(0))
+	in, err := p.open(f.arg(0))
 	if err != nil {
 		return err
 	}

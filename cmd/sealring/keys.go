@@ -58,19 +58,15 @@ func runKeys(ctx context.Context, p *process, args []string) error {
 		s      sealedFlags
 		asJSON bool
 	)
-	// The verb may come first, as in the synopsis.
-	verb := ""
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		verb, args = args[0], args[1:]
-	}
 	f := p.flags("keys", "list|describe [flags] [KEY]", keysText)
 	s.add(f)
 	f.BoolVar(&asJSON, "json", false, "print JSON")
-	if help, err := f.parse(args, 1); help || err != nil {
+	if help, err := f.parse(args, 2); help || err != nil {
 		return err
 	}
+	verb, name := f.arg(0), f.arg(1)
 	switch {
-	case verb == "list" && f.NArg() == 0, verb == "describe" && f.NArg() == 1:
+	case verb == "list" && name == "", verb == "describe" && name != "":
 	default:
 		return usagef("keys: list, or describe KEY")
 	}
@@ -88,7 +84,7 @@ func runKeys(ctx context.Context, p *process, args []string) error {
 	if verb == "list" {
 		err = listKeys(ctx, p.stdout, service, sealed, asJSON)
 	} else {
-		err = describeKey(ctx, p.stdout, service, sealed, f.Arg(0), asJSON)
+		err = describeKey(ctx, p.stdout, service, sealed, name, asJSON)
 	}
 	return errors.Join(err, service.Close())
 }

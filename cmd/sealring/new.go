@@ -30,11 +30,11 @@ func runNew(_ context.Context, p *process, args []string) error {
 	if help, err := f.parse(args, 2); help || err != nil {
 		return err
 	}
-	if f.NArg() != 2 {
+	if len(f.args) != 2 {
 		return usagef("new: say what, and the file")
 	}
-	path := f.Arg(1)
-	switch f.Arg(0) {
+	path := f.arg(1)
+	switch f.arg(0) {
 	case "key":
 		if f.given("principal") || f.given("profile") {
 			return usagef("new: a key belongs to nobody")
@@ -43,7 +43,7 @@ func runNew(_ context.Context, p *process, args []string) error {
 	case "credentials":
 		return newCredentials(p, path, name, principal)
 	}
-	return usagef("new: %q is neither key nor credentials", f.Arg(0))
+	return usagef("new: %q is neither key nor credentials", f.arg(0))
 }
 
 // newCredentials adds a profile with a new access key to a file, or makes the file.

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+
+	"github.com/sealring/sealring/store"
 )
 
 const restoreText = `
@@ -30,12 +33,12 @@ func runRestore(ctx context.Context, p *process, args []string) error {
 		return err
 	}
 	switch {
-	case data == "" || f.NArg() != 1:
+	case data == "" || len(f.args) != 1:
 		return usagef("restore: name the new file with -data, and the backup")
 	case root.named() > 1, atLeast > 0 && root.named() == 0:
 		return root.check("restore")
 	}
-	in, err := p.open(f.Arg(0))
+	in, err := p.open(f.arg(0))
 	if err != nil {
 		return err
 	}
@@ -59,8 +62,7 @@ func runRestore(ctx context.Context, p *process, args []string) error {
 		return fmt.Errorf("%s: %w", in.name, err)
 	}
 	if root.named() == 1 {
-		s := sealedFlags{store: storeFlags{data: copied}, root: root}
-		if _, err := inspectStore(ctx, p, &s, atLeast, io.Discard); err != nil {
+		if err := checkBackup(ctx, p, copied, root, atLeast); err != nil {
 			return fmt.Errorf("%s: %w", in.name, err)
 		}
 	}
@@ -69,4 +71,18 @@ func runRestore(ctx context.Context, p *process, args []string) error {
 	}
 	_, err = fmt.Fprintf(p.stdout, "%s: %d bytes\n", data, n)
 	return err
+}
+
+// checkBackup opens every record of a store in a file.
+func checkBackup(ctx context.Context, p *process, path string, root rootFlags, atLeast uint64) error {
+	s := sealedFlags{store: storeFlags{data: path}, root: root}
+	sealed, err := s.open(ctx, p, true, &store.SealOptions{AtLeast: atLeast})
+	if err != nil {
+		return err
+	}
+	found, err := sealed.Verify(ctx)
+	if err == nil {
+		err = found.Err()
+	}
+	return errors.Join(err, sealed.Close())
 }

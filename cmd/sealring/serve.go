@@ -42,6 +42,8 @@ type serveFlags struct {
 	identities   string
 
 	audit       string
+	auditName   string
+	auditNew    bool
 	adminListen string
 	adminToken  string
 	sweep       time.Duration
@@ -63,6 +65,8 @@ func (s *serveFlags) add(f *flagSet) {
 	f.DurationVar(&s.store.etcd.staleness, "staleness", time.Second, "how old what is known of etcd may be; 0 asks it for each request")
 	s.root.add(f, "", passphraseVariable)
 	f.StringVar(&s.audit, "audit", "", "`FILE` for the audit log: a line of JSON for each request, chained")
+	f.StringVar(&s.auditName, "audit-name", "", "what its chain is called in the store, for servers that share one: a `NAME` (default: that of the machine for -etcd, else default)")
+	f.BoolVar(&s.auditNew, "audit-new-chain", false, "begin a new chain: for a log that cannot be gone on with, which is verified and understood")
 	f.StringVar(&s.adminListen, "admin", "", "`ADDRESS` to listen at for operators (default: none)")
 	f.StringVar(&s.adminToken, "admin-token-file", "", "`FILE` with the token for backups")
 	f.DurationVar(&s.sweep, "sweep", time.Hour, "how often what is left of deleted keys is removed; 0 means never")
@@ -82,10 +86,14 @@ func (s *serveFlags) check() error {
 		return usagef("serve: nobody could make requests: name -credentials FILE, or -insecure-dev")
 	case s.adminToken != "" && s.adminListen == "":
 		return usagef("serve: -admin-token-file is for -admin")
+	case s.audit == "" && (s.auditName != "" || s.auditNew):
+		return usagef("serve: -audit-name and -audit-new-chain are for -audit")
 	case s.sweep < 0 || s.drain < 0 || s.store.etcd.staleness < 0:
 		return usagef("serve: a duration is below zero")
 	}
-	return nil
+	var err error
+	s.auditName, err = auditName(s.auditName, &s.store)
+	return err
 }
 
 // runServe is sealring serve.

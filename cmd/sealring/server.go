@@ -66,13 +66,13 @@ func (s *serveFlags) assemble(ctx context.Context, p *process, log *slog.Logger)
 	}
 	srv.store, config.Store = sealed, sealed
 	if s.audit != "" {
-		if srv.audit, err = openAuditLog(ctx, s.audit, sealed, log); err != nil {
+		if srv.audit, err = openAuditLog(ctx, s.audit, s.auditName, s.auditNew, sealed, log); err != nil {
 			return nil, errors.Join(err, sealed.Close())
 		}
 		config.Audit = srv.audit
 	}
 	if srv.service, err = kms.New(ctx, config); err != nil {
-		return nil, errors.Join(err, sealed.Close(), srv.audit.close())
+		return nil, errors.Join(err, srv.audit.close(), sealed.Close())
 	}
 	h, err := endpoint.New(endpoint.Config{KMS: srv.service, Keys: keys, InsecureAnySignature: s.insecureDev})
 	if err != nil {
@@ -102,7 +102,11 @@ func loadIdentities(dir string, log *slog.Logger) (*identity.Static, error) {
 
 // samples are what metrics say beside the counts of requests.
 func (s *server) samples() []sample {
-	return append(processSamples(time.Now()),
+	all := processSamples(time.Now())
+	if s.audit != nil {
+		all = append(all, s.audit.samples()...)
+	}
+	return append(all,
 		sample{"sealring_store_revision", "Revision of the store.", "gauge", func() (float64, bool) {
 			revision := uint64(0)
 			ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
@@ -112,12 +116,6 @@ func (s *server) samples() []sample {
 				return nil
 			})
 			return float64(revision), err == nil
-		}},
-		sample{"sealring_audit_sequence", "Number of the newest audit record.", "counter", func() (float64, bool) {
-			if s.audit == nil {
-				return 0, false
-			}
-			return float64(s.audit.sequence()), true
 		}},
 	)
 }
@@ -192,8 +190,12 @@ func (s *server) sweeping(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			if err := sweep(ctx, s.service, s.log); err != nil && ctx.Err() == nil {
+			done, err := s.service.Sweep(ctx)
+			switch {
+			case err != nil && ctx.Err() == nil:
 				s.log.Error("sweep failed", "error", err)
+			case done != (kms.SweepReport{}):
+				s.log.Info("swept", "keys", done.Keys, "materials", done.Materials, "records", done.Records, "distrust", done.Distrust)
 			}
 		}
 	}
@@ -201,7 +203,7 @@ func (s *server) sweeping(ctx context.Context) {
 
 // close closes what the server has opened.
 func (s *server) close() error {
-	err := errors.Join(s.service.Close(), s.audit.close())
+	err := errors.Join(s.audit.close(), s.service.Close()) // the log's state is in the store
 	if err == nil {
 		s.log.Info("closed")
 	}

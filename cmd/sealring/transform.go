@@ -21,7 +21,7 @@ func (o *fileFlags) add(f *flagSet) {
 
 // open opens the input that f's arguments name, and the output.
 func (o *fileFlags) open(p *process, f *flagSet) (*input, *output, error) {
-	name := f.Arg(0)
+	name := f.arg(0)
 	if o.inPlace && (o.out != "" || name == "" || name == "-") {
 		return nil, nil, usagef("%s: -in-place wants an input file, and no -o", f.Name())
 	}
