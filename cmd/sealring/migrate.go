@@ -62,11 +62,7 @@ func runMigrate(ctx context.Context, p *process, args []string) error {
 			return err
 		}
 	}
-	inner, err := s.store.open(ctx, true, false)
-	if err != nil {
-		return err
-	}
-	source, err := seal(ctx, inner, root, nil)
+	source, err := s.openWith(ctx, root, true, nil)
 	if err != nil {
 		return err
 	}

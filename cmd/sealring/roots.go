@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 
 	"github.com/sealring/sealring/keyring"
 	"github.com/sealring/sealring/keyring/awskms"
@@ -104,9 +105,28 @@ func (s *sealedFlags) open(ctx context.Context, p *process, readOnly bool, o *st
 	if err != nil {
 		return nil, err
 	}
+	return s.openWith(ctx, root, readOnly, o)
+}
+
+// openWith is open with the root key.
+func (s *sealedFlags) openWith(ctx context.Context, root keyring.Keyring, readOnly bool, o *store.SealOptions) (*store.Sealed, error) {
 	inner, err := s.store.open(ctx, readOnly, false)
 	if err != nil {
 		return nil, err
+	}
+	empty := true
+	err = inner.View(ctx, func(tx store.Tx) error {
+		for _, err := range tx.Scan("", "") {
+			empty = false
+			return err
+		}
+		return nil
+	})
+	if err == nil && empty { // to seal it would make a store, perhaps under a mistaken name
+		err = errors.New("there is no store: it is empty")
+	}
+	if err != nil {
+		return nil, errors.Join(err, inner.Close())
 	}
 	return seal(ctx, inner, root, o)
 }
@@ -115,8 +135,7 @@ func (s *sealedFlags) open(ctx context.Context, p *process, readOnly bool, o *st
 func seal(ctx context.Context, inner store.Store, root keyring.Keyring, o *store.SealOptions) (*store.Sealed, error) {
 	s, err := store.Seal(ctx, inner, root, o)
 	if err != nil {
-		inner.Close()
-		return nil, err
+		return nil, errors.Join(err, inner.Close())
 	}
 	return s, nil
 }
