@@ -163,7 +163,7 @@ func (s *server) run(ctx context.Context, p *process, listener, adminListener ne
 func (s *server) serve(l net.Listener, h http.Handler, failed chan<- error) *http.Server {
 	each := endpoint.Server(l.Addr().String(), h)
 	each.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)
-	each.TLSConfig = s.tls
+	each.TLSConfig = s.tls.Clone() // which the server changes
 	go func() {
 		var err error
 		if s.tls != nil {
