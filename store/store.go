@@ -59,8 +59,9 @@ type Store interface {
 	// an error. The effect is as if updates ran one after another. fn may run
 	// again after a conflict, so it must not have effects of its own, but never
 	// after Update has returned, whatever it returned: what fn refers to may serve
-	// another purpose then. When Update returns nil the writes are as durable as the
-	// store is.
+	// another purpose then. Each run of fn reads one state that does not change. When
+	// Update returns nil the writes are as durable as the store is, and so is whatever
+	// else it returns rests on: nobody is shown what could still be lost.
 	Update(ctx context.Context, fn func(Tx) error) error
 
 	// Watch yields every change to keys with the given prefix that was committed
