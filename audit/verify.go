@@ -19,7 +19,9 @@ type Source struct {
 }
 
 // Sources returns the log's files at path, as [Files] lists them, to be verified. The
-// log may be in use; events recorded meanwhile may be missing from what is read.
+// log may be in use, if the anchors were fetched before: events that are recorded
+// meanwhile may be missing from what is read. A file that is finished meanwhile
+// shows as missing events; verifying once more tells.
 func Sources(path string) ([]Source, error) {
 	files, err := Files(path)
 	if err != nil {
