@@ -75,7 +75,7 @@ func (s *Store) replace(ctx context.Context, next *file) error {
 	if err != nil {
 		return fmt.Errorf("boltstore: %w", err)
 	}
-	if err := next.f.Chmod(info.Mode().Perm()); err != nil {
+	if err := errors.Join(giveTo(next.f, info), next.f.Chmod(info.Mode().Perm())); err != nil {
 		return fmt.Errorf("boltstore: %w", err)
 	}
 	for range catchUps {

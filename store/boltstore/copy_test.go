@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -138,11 +139,19 @@ func TestCompactShrinks(t *testing.T) {
 		set(t, s, fmt.Sprint(i), nil)
 	}
 	require.NoError(t, os.Chmod(path, 0o640))
+	owner := os.Getuid()
+	if owner == 0 {
+		owner = 1234
+		require.NoError(t, os.Chown(path, owner, -1))
+	}
 	want, before := state(t, s), stat(t, path)
 	require.NoError(t, s.Compact(t.Context()))
 	after := stat(t, path)
 	require.Less(t, after.Size(), before.Size()/8)
 	require.Equal(t, os.FileMode(0o640), after.Mode())
+	if uid := reflect.ValueOf(after.Sys()).Elem().FieldByName("Uid"); uid.IsValid() {
+		require.Equal(t, uint64(owner), uid.Uint())
+	}
 	require.Equal(t, want, state(t, s))
 
 	set(t, s, "a", 1)

@@ -27,6 +27,7 @@
 // with ".tmp-" and digits after its name, lie the files that are about to become it or a
 // backup; those of a process that has died are removed at the next Open.
 //
-// The file belongs to machines of one byte order. On systems other than Unix the entry
-// of a new file in its directory cannot be flushed.
+// The file belongs to machines of one byte order. Where the system is not a Unix, the
+// entry of a new file in its directory cannot be flushed, and [Store.Compact] may not be
+// possible, because a file that is open cannot be replaced.
 package boltstore

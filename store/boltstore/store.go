@@ -115,6 +115,9 @@ func open(path string, o *Options, steps map[uint32]migration) (*Store, error) {
 
 func openExisting(path string, o *Options, steps map[uint32]migration) (*Store, error) {
 	path, err := filepath.EvalSymlinks(path) // Compact replaces the file, not a link to it
+	if err == nil {
+		path, err = filepath.Abs(path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("boltstore: %w", err)
 	}

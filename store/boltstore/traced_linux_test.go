@@ -140,7 +140,7 @@ var replaced = map[string][]replacement{
 		{"os.Remove(", "tracedRemove(", 1},
 		{"\"os\"\n", "\n", 1},
 	},
-	"lock_unix.go": {{"d.Sync()", "tracedSyncDir(d)", 1}},
+	"system_unix.go": {{"d.Sync()", "tracedSyncDir(d)", 1}},
 }
 
 // tracedChild runs the program on a store in dir.

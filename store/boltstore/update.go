@@ -9,10 +9,11 @@ import (
 )
 
 // What a batch holds: it is full when either bound is reached, so it may have one
-// update's worth more.
+// update's worth more. A [store.Feed] remembers several full ones, so that who watches
+// does not miss one that comes all at once.
 const (
-	batchChanges = 4096
-	batchBytes   = 8 << 20 // keys and values
+	batchChanges = 1024
+	batchBytes   = 4 << 20 // keys and values
 )
 
 // batch is the updates that are committed together.

@@ -33,6 +33,15 @@ func lock(f *os.File, shared bool, wait time.Duration) error {
 // unlock gives the lock back. A file that is still mapped keeps it after it is closed.
 func unlock(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
 
+// giveTo gives a file the owner and the group of another.
+func giveTo(f *os.File, like os.FileInfo) error {
+	owner, ok := like.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return f.Chown(int(owner.Uid), int(owner.Gid))
+}
+
 // syncDir makes the names in a directory durable.
 func syncDir(path string) error {
 	d, err := os.Open(path)
