@@ -54,7 +54,7 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 		}
 		a, err := base.Try(fn)
 		if errors.Is(err, store.ErrConflict) {
-			a, err = s.tryAgain(ctx, began, base, fn, err)
+			base, a, err = s.tryAgain(ctx, began, fn)
 		}
 		if err != nil || len(a.Changes) == 0 {
 			return err
@@ -80,20 +80,18 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 
 // tryAgain tries fn, which has found a conflict, such as a draft's, in base, on the state
 // of the time when the update began: base may be older and hold half of what another
-// process did. If the conflict is there too it pauses, because the caller will begin anew.
-func (s *Store) tryAgain(ctx context.Context, began time.Duration, base *store.Snapshot, fn func(store.Tx) error, conflict error) (*store.Attempt, error) {
+// process did. It returns that state and the attempt. If the conflict is there too it
+// pauses, because the caller will begin anew.
+func (s *Store) tryAgain(ctx context.Context, began time.Duration, fn func(store.Tx) error) (*store.Snapshot, *store.Attempt, error) {
 	head, err := s.freshAt(ctx, began)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	a, err := (*store.Attempt)(nil), conflict
-	if head != base {
-		a, err = head.Try(fn)
-	}
+	a, err := head.Try(fn)
 	if errors.Is(err, store.ErrConflict) {
 		_ = backOff(ctx, draftBackoff)
 	}
-	return a, err
+	return head, a, err
 }
 
 // queue lets the updates of this store that have lost once try one after another: they
