@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sealring/sealring/audit"
+	"github.com/sealring/sealring/local"
 	"github.com/sealring/sealring/store"
 )
 
@@ -31,7 +32,11 @@ var _ audit.Sink = (*auditLog)(nil)
 
 // openAuditLog opens the log of a name at path, after verifying what it has behind the
 // newest anchor. fresh begins a new chain instead.
-func openAuditLog(ctx context.Context, path, name string, fresh bool, s store.Store, log *slog.Logger) (*auditLog, error) {
+func openAuditLog(ctx context.Context, path, name string, fresh bool, s *store.Sealed, log *slog.Logger) (*auditLog, error) {
+	state, err := local.NewChainState(s, name)
+	if err != nil {
+		return nil, err
+	}
 	f, err := audit.OpenFile(path, nil)
 	if err != nil {
 		return nil, err
@@ -40,7 +45,7 @@ func openAuditLog(ctx context.Context, path, name string, fresh bool, s store.St
 		log.Warn("the audit log ended in an unfinished line, which was moved away", "file", torn.File, "bytes", torn.Size)
 	}
 	a := &auditLog{file: f}
-	a.chain, err = audit.NewChain(ctx, f, auditState{s, name}, &audit.ChainOptions{
+	a.chain, err = audit.NewChain(ctx, f, state, &audit.ChainOptions{
 		Fresh: fresh,
 		Anchor: func(_ context.Context, at audit.Anchor) error {
 			a.anchored.Store(at.Seq)

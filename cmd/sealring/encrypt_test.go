@@ -86,6 +86,9 @@ func TestRoundTrips(t *testing.T) {
 			c.decrypt = c.encrypt
 		}
 		for _, n := range []int{0, 10_000} {
+			if n == 0 && strings.HasPrefix(name, "passphrase") {
+				continue // to derive a key takes time on purpose
+			}
 			plaintext := random(n)
 			b.stdin = bytes.NewReader(plaintext)
 			message := b.ok(append([]string{"encrypt", "-context", "a=1"}, c.encrypt...)...)

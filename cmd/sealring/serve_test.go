@@ -254,7 +254,6 @@ func TestUnsafeModesAreRefused(t *testing.T) {
 		{[]string{"-memory", "-credentials", known, "-tls-client-ca", cert}, "-tls-cert"},
 		{[]string{"-memory", "-credentials", known, "-admin-token-file", words}, "-admin"},
 		{[]string{"-memory", "-credentials", known, "-audit-name", "x"}, "-audit"},
-		{[]string{"-memory", "-credentials", known, "-audit", data, "-audit-name", "a/b"}, "slash"},
 		{[]string{"-memory", "-credentials", known, "-drain", "-1s"}, "below zero"},
 		{[]string{"-memory", "-credentials", known, "argument"}, "too many"},
 	} {
@@ -269,6 +268,7 @@ func TestUnsafeModesAreRefused(t *testing.T) {
 		{"-memory", "-credentials", known, "-tls-cert", certKey, "-tls-key", certKey},
 		{"-memory", "-credentials", known, "-tls-cert", cert, "-tls-key", certKey, "-tls-client-ca", key},
 		{"-memory", "-credentials", known, "-audit", s.path("no/where")},
+		{"-memory", "-credentials", known, "-audit", s.path("new.jsonl"), "-audit-name", "a/b"},
 		{"-data", s.path("no/where"), "-plain-root-key", key, "-credentials", known},
 	} {
 		s.fails(exitFailed, append([]string{"serve", "-listen", "127.0.0.1:0"}, c...)...)

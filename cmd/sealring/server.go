@@ -186,17 +186,19 @@ func (s *server) sweeping(ctx context.Context) {
 	ticker := time.NewTicker(s.sweep)
 	defer ticker.Stop()
 	for {
+		done, err := s.service.Sweep(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			s.log.Error("sweep failed", "error", err)
+		case done.Keys+done.Materials+done.Records > 0:
+			s.log.Info("swept", "keys", done.Keys, "materials", done.Materials, "records", done.Records)
+		}
 		select {
+		case <-ticker.C:
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
-			done, err := s.service.Sweep(ctx)
-			switch {
-			case err != nil && ctx.Err() == nil:
-				s.log.Error("sweep failed", "error", err)
-			case done != (kms.SweepReport{}):
-				s.log.Info("swept", "keys", done.Keys, "materials", done.Materials, "records", done.Records, "distrust", done.Distrust)
-			}
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sealring/sealring/audit"
 	"github.com/sealring/sealring/kms"
+	"github.com/sealring/sealring/local"
 	"github.com/sealring/sealring/store"
 )
 
@@ -105,7 +106,7 @@ func runVerify(ctx context.Context, p *process, args []string) error {
 	v := &verification{}
 	v.Store, err = verifyStore(ctx, sealed, atLeast)
 	if err == nil && log != "" {
-		v.Audit, err = verifyAudit(ctx, log, auditState{sealed, name}, known)
+		v.Audit, err = verifyAudit(ctx, log, name, sealed, known)
 	}
 	if err := errors.Join(err, sealed.Close()); err != nil {
 		return err
@@ -155,8 +156,12 @@ func verifyStore(ctx context.Context, sealed *store.Sealed, atLeast uint64) (*st
 }
 
 // verifyAudit checks an audit log with what the store and the caller know of it.
-func verifyAudit(ctx context.Context, path string, state auditState, known audit.Verification) (*auditReport, error) {
-	stored, err := state.verification(ctx)
+func verifyAudit(ctx context.Context, path, name string, sealed *store.Sealed, known audit.Verification) (*auditReport, error) {
+	state, err := local.NewChainState(sealed, name)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := state.Verification(ctx)
 	if err != nil {
 		return nil, err
 	}
