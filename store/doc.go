@@ -14,9 +14,11 @@
 // implementation, and its function may run more than once. A decision that cannot
 // be taken and written in one go is made with a [Draft].
 //
-// What a sealed store does not hide or prevent: keys, the lengths of values and
-// the times of writes are visible to whoever reads the inner store, and whoever
-// writes it can delete a record or put an older one back. See [Sealed].
+// What a sealed store does not hide or prevent: keys, the lengths of values and the
+// times of writes are visible to whoever reads the inner store. Whoever writes it can
+// delete records or put older ones back, which is found out when the store is opened
+// and by [Sealed.Verify]; and can put the whole store back as it was, which is found out
+// only with [SealOptions.AtLeast]. See [Sealed]. [Sealed.Rekey] changes the root key.
 //
 // Implementations use [Meter] to count the limits alike and are tested with the
 // conformance kit in storetest.

@@ -112,15 +112,15 @@ func (s *Sealed) adopt(ctx context.Context, root keyring.Keyring) (opens bool, e
 
 // head returns the head that is stored, and its bytes.
 func (s *Sealed) head(ctx context.Context) (*sealHead, []byte, error) {
-	stored, _, err := s.readHead(ctx)
+	stored, err := s.readHead(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	if stored == nil {
+	if stored.head == nil {
 		return nil, nil, ErrNotSealed
 	}
-	head, err := parseHead(stored)
-	return head, stored, err
+	head, err := parseHead(stored.head)
+	return head, stored.head, err
 }
 
 // beginEpoch adds a sealing key to head, whose bytes are stored, and has root wrap
@@ -154,18 +154,18 @@ func (s *Sealed) beginEpoch(ctx context.Context, root keyring.Keyring, head *sea
 		return err
 	}
 	defer wipe(sealers)
-	k := &sealKeys{store: s, sealers: sealers}
+	before, after := &sealKeys{store: s, sealers: sealers[:1]}, &sealKeys{store: s, sealers: sealers}
 	return s.insist(ctx, func(tx Tx) error {
 		if is, err := tx.Get(headKey); err != nil || !bytes.Equal(is, stored) {
 			return err
 		}
 		if head.tallied {
-			t, _, err := k.loadTally(tx)
+			t, _, err := before.loadTally(tx)
 			if err != nil {
 				return err
 			}
 			t.of(e.epoch)
-			if err := k.saveTally(tx, t); err != nil {
+			if err := after.saveTally(tx, t); err != nil {
 				return err
 			}
 		}

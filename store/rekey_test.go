@@ -540,11 +540,15 @@ func TestOldHeads(t *testing.T) {
 	_, err = store.Seal(t.Context(), inner, multi(t, rootKey(t, 1), rootKey(t, 2)), nil)
 	require.ErrorIs(t, err, store.ErrDamaged, "there is nothing that the old key opens")
 
-	rawPut(t, inner, head, during)
-	require.Equal(t, "1", mustGet(t, s, "a"), "the old key beside the new one")
-	rawPut(t, inner, "a", []byte(old["a"]))
+	rawPut(t, inner, head, during) // the old key beside the new one
+	_, err = get(t, s, "a")
+	require.ErrorIs(t, err, store.ErrRollback)
+	require.ErrorIs(t, s.Update(t.Context(), func(tx store.Tx) error { return tx.Put("a", nil) }), store.ErrRollback)
 	_, err = store.Seal(t.Context(), inner, rootKey(t, 2), nil)
 	require.ErrorIs(t, err, store.ErrRollback)
+	salvaged := salvage(t, inner, rootKey(t, 2))
+	require.Equal(t, "1", mustGet(t, salvaged, "a"))
+	require.ErrorIs(t, verify(t, salvaged).Err(), store.ErrRollback)
 
 	restore(t, inner, now)
 	other := store.NewMemory()
@@ -561,6 +565,30 @@ func TestOldHeads(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrNotSealed)
 	restore(t, inner, now)
 	require.Equal(t, "1", mustGet(t, s, "a"))
+}
+
+// Without a tally, the head from while the store was rekeyed lets the old sealing key in
+// again, until the store is rekeyed once more.
+func TestOldHeadsWithoutTally(t *testing.T) {
+	t.Parallel()
+	inner := store.NewMemory()
+	s := sealUntallied(t, inner, rootKey(t, 1))
+	put(t, s, "a", "1")
+	old := rawGet(t, inner, "a")
+	var during []byte
+	require.NoError(t, s.Rekey(t.Context(), rootKey(t, 2), func(int, int) { during = rawGet(t, inner, head) }))
+	put(t, s, "a", "2")
+	now := raw(t, inner)
+	rawPut(t, inner, "a", old)
+	_, err := get(t, s, "a")
+	require.ErrorIs(t, err, store.ErrDamaged)
+	rawPut(t, inner, head, during)
+	require.Equal(t, "1", mustGet(t, s, "a"))
+	restore(t, inner, now)
+	require.NoError(t, s.Rekey(t.Context(), rootKey(t, 3), nil))
+	rawPut(t, inner, head, during)
+	_, err = get(t, s, "a")
+	require.ErrorIs(t, err, store.ErrRootKey)
 }
 
 // conflicts refuses the first few updates that touch more than one record, as a store

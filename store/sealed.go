@@ -120,22 +120,22 @@ func Seal(ctx context.Context, inner Store, root keyring.Keyring, o *SealOptions
 
 // unseal gets the keys, of a new head if there is none, and compares the tally.
 func (s *Sealed) unseal(ctx context.Context, o *SealOptions) error {
-	stored, version, err := s.readHead(ctx)
+	stored, err := s.readHead(ctx)
 	if err != nil {
 		return err
 	}
-	if stored == nil && !o.Salvage {
+	if stored.head == nil && !o.Salvage {
 		if o.AtLeast > 0 {
 			return fmt.Errorf("%w: the store is empty instead of at revision %d", ErrRollback, o.AtLeast)
 		}
 		if err := s.create(ctx, !o.AllowRollback); err != nil {
 			return err
 		}
-		if stored, version, err = s.readHead(ctx); err != nil {
+		if stored, err = s.readHead(ctx); err != nil {
 			return err
 		}
 	}
-	k, err := s.unlock(ctx, stored, version)
+	k, err := s.unlock(ctx, stored)
 	if err != nil {
 		return err
 	}

@@ -107,11 +107,11 @@ func (s *Sealed) refresh(ctx context.Context, old *sealKeys) error {
 	if s.keys.Load() != old {
 		return nil
 	}
-	stored, version, err := s.readHead(ctx)
+	stored, err := s.readHead(ctx)
 	if err != nil {
 		return err
 	}
-	k, err := s.unlock(ctx, stored, version)
+	k, err := s.unlock(ctx, stored)
 	if err != nil {
 		return err
 	}
@@ -122,25 +122,37 @@ func (s *Sealed) refresh(ctx context.Context, old *sealKeys) error {
 	return nil
 }
 
-// readHead returns the bytes and the version of the head, or nil and 0 if the store is
-// empty.
-func (s *Sealed) readHead(ctx context.Context) (stored []byte, version uint64, err error) {
+// storedHead is a head as it is stored.
+type storedHead struct {
+	head    []byte // nil if the store is empty
+	version uint64
+	tally   []byte // the record beside it, nil if there is none
+}
+
+// readHead returns what one view shows.
+func (s *Sealed) readHead(ctx context.Context) (stored storedHead, err error) {
 	err = s.inner.View(ctx, func(tx Tx) (err error) {
-		if stored, err = loadHead(tx); err == nil && stored != nil {
-			version, err = tx.Version(headKey)
+		if stored.head, err = loadHead(tx); err != nil || stored.head == nil {
+			return err
+		}
+		if stored.version, err = tx.Version(headKey); err != nil {
+			return err
+		}
+		if stored.tally, err = tx.Get(tallyKey); errors.Is(err, ErrNotFound) {
+			stored.tally, err = nil, nil
 		}
 		return err
 	})
-	return stored, version, err
+	return stored, err
 }
 
 // unlock has a root unwrap the keys of a head. The caller holds the token of unlocking,
 // or is alone.
-func (s *Sealed) unlock(ctx context.Context, stored []byte, version uint64) (*sealKeys, error) {
-	if stored == nil {
+func (s *Sealed) unlock(ctx context.Context, stored storedHead) (*sealKeys, error) {
+	if stored.head == nil {
 		return nil, ErrNotSealed
 	}
-	head, err := parseHead(stored)
+	head, err := parseHead(stored.head)
 	if err != nil {
 		return nil, err
 	}
@@ -148,14 +160,26 @@ func (s *Sealed) unlock(ctx context.Context, stored []byte, version uint64) (*se
 	if err != nil {
 		return nil, err
 	}
+	if err := s.keep(sealers); err != nil {
+		return nil, err
+	}
+	k := &sealKeys{store: s, id: head.id, tallied: head.tallied, version: stored.version, sealers: sealers}
+	if k.tallied && !s.salvage {
+		_, _, err = k.openTally(stored.tally)
+	}
+	return k, err
+}
+
+// keep has Close wipe the sealers. It wipes them at once if Close was called.
+func (s *Sealed) keep(sealers []*sealer) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		wipe(sealers)
-		return nil, ErrClosed
+		return ErrClosed
 	}
 	s.unlocked = append(s.unlocked, sealers...)
-	return &sealKeys{store: s, id: head.id, tallied: head.tallied, version: version, sealers: sealers}, nil
+	return nil
 }
 
 // unsealAny tries one root after the other, and gives the first one's error if none

@@ -202,18 +202,32 @@ func (k *sealKeys) mac(epoch uint32) (hash.Hash, error) {
 // loadTally returns the tally that tx reads and the revision of its record.
 func (k *sealKeys) loadTally(tx Tx) (tally, uint64, error) {
 	record, err := tx.Get(tallyKey)
-	if errors.Is(err, ErrNotFound) {
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, 0, err
+	}
+	return k.openTally(record)
+}
+
+// openTally returns the tally in a record, which is nil if there is none, and the
+// record's revision. It has to be of the same epochs as the head: head and tally are
+// written together when these change.
+func (k *sealKeys) openTally(record []byte) (tally, uint64, error) {
+	if record == nil {
 		return nil, 0, fmt.Errorf("%w: its tally is gone", ErrRollback)
+	}
+	encoded, err := k.open(tallyKey, record)
+	var t tally
+	if err == nil {
+		t, err = parseTally(encoded)
+	}
+	if errors.Is(err, ErrDamaged) {
+		return nil, 0, fmt.Errorf("%w: its tally is damaged; %w", ErrRollback, err)
 	} else if err != nil {
 		return nil, 0, err
 	}
-	encoded, err := k.open(tallyKey, record)
-	if err != nil {
-		return nil, 0, err
-	}
-	t, err := parseTally(encoded)
-	if err != nil {
-		return nil, 0, err
+	fits := func(e epochTally, s *sealer) bool { return e.epoch == s.epoch }
+	if !slices.EqualFunc(t, k.sealers, fits) {
+		return nil, 0, fmt.Errorf("%w: head and tally do not fit together", ErrRollback)
 	}
 	mark, _ := parseMark(record)
 	return t, mark.revision, nil
