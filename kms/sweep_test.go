@@ -249,7 +249,7 @@ func TestEverySweepFault(t *testing.T) {
 	for _, fault := range []storetest.Fault{storetest.Refused, storetest.Undone, storetest.InDoubt} {
 		t.Run(fault.String(), func(t *testing.T) {
 			t.Parallel()
-			for n := 3; ; n++ { // the first two calls open the seal
+			for n := openingCalls + 1; ; n++ {
 				var faulty *storetest.Faulty
 				r := c.open(t, func(s store.Store) store.Store {
 					faulty = storetest.FailAt(storetest.Twice(s), n, fault)
