@@ -77,6 +77,33 @@ func ExampleSeal() {
 	// true
 }
 
+// A store is moved from one root key to another while it is in use.
+func ExampleSealed_Rekey() {
+	ctx := context.Background()
+	older, _ := keyring.NewRawAES("root", "2026", make([]byte, 32)) // real keys are random
+	newer, _ := keyring.NewRawAES("root", "2027", []byte("another key, of thirty-two bytes"))
+	inner := store.NewMemory()
+	s, err := store.Seal(ctx, inner, older, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = s.Update(ctx, func(tx store.Tx) error { return tx.Put("password", []byte("swordfish")) })
+
+	err = s.Rekey(ctx, newer, func(done, total int) { fmt.Printf("%d of %d\n", done, total) })
+	fmt.Println(err)
+	_, err = store.Seal(ctx, inner, older, nil)
+	fmt.Println(errors.Is(err, store.ErrRootKey))
+	report, err := s.Verify(ctx)
+	fmt.Println(report.Records, report.Tally, report.Epochs, err)
+	// Output:
+	// 0 of 1
+	// 1 of 1
+	// <nil>
+	// true
+	// 1 matches [2] <nil>
+}
+
 // A counter is raised only after the audit record of it was written, which must
 // not happen inside a transaction.
 func ExampleDraft() {
