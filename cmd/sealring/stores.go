@@ -21,6 +21,11 @@ type storeFlags struct {
 	data   string
 	memory bool
 	etcd   etcdFlags
+
+	// salvage has a damaged file opened to read what is left of it, read-only; damage
+	// says what is wrong with it then.
+	salvage bool
+	damage  []error
 }
 
 // etcdFlags say where an etcd cluster is.
@@ -62,6 +67,13 @@ func (s *storeFlags) open(ctx context.Context, readOnly, create bool) (store.Sto
 	switch {
 	case s.memory:
 		return store.NewMemory(), nil
+	case s.salvage && s.data != "":
+		f, err := boltstore.Open(s.data, &boltstore.Options{Salvage: true})
+		if err != nil {
+			return nil, err
+		}
+		s.damage = f.Damage()
+		return f, nil
 	case s.data != "":
 		return openFile(s.data, readOnly, create)
 	default:

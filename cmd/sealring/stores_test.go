@@ -113,6 +113,34 @@ func TestVerifyNamesDamage(t *testing.T) {
 	require.NotZero(t, status, "an empty file")
 }
 
+// TestVerifySalvagesAFile flips bytes of a file at many places: each is found, and what
+// is left is reported.
+func TestVerifySalvagesAFile(t *testing.T) {
+	t.Parallel()
+	s, _, _ := used(t, 1)
+	whole := s.read("kms.db")
+	record := []byte(keyRecords(t, s.path("kms.db"))[0])
+	reported := 0
+	for i := 0; i < len(record)+60; i += 9 {
+		bad := bytes.Clone(whole)
+		for at, n := 0, 0; ; at += n + 1 { // in pages that are free again, too
+			if n = bytes.Index(whole[at:], record); n < 0 {
+				break
+			}
+			bad[at+n+i] ^= 4
+		}
+		require.NoError(t, os.WriteFile(s.path("kms.db"), bad, 0o600))
+		status, out, errs := s.run(append([]string{"verify"}, s.opening()...)...)
+		require.Contains(t, []int{exitFailed, exitNotAuthentic}, status, "%s%s", out, errs)
+		if status == exitFailed {
+			require.Contains(t, out, "NOT OK")
+			require.Contains(t, out, "WRONG boltstore")
+			reported++
+		}
+	}
+	require.Positive(t, reported)
+}
+
 func TestVerifyAuditLog(t *testing.T) {
 	t.Parallel()
 	s, _, _ := used(t, 2)

@@ -99,12 +99,13 @@ func runVerify(ctx context.Context, p *process, args []string) error {
 		}
 		known.Anchors = append(known.Anchors, a)
 	}
+	s.store.salvage = true
 	sealed, err := s.open(ctx, p, true, &store.SealOptions{Salvage: true})
 	if err != nil {
-		return err
+		return errors.Join(append(s.store.damage, err)...)
 	}
 	v := &verification{}
-	v.Store, err = verifyStore(ctx, sealed, atLeast)
+	v.Store, err = verifyStore(ctx, sealed, atLeast, s.store.damage)
 	if err == nil && log != "" {
 		v.Audit, err = verifyAudit(ctx, log, name, sealed, known)
 	}
@@ -123,8 +124,9 @@ func runVerify(ctx context.Context, p *process, args []string) error {
 	return err
 }
 
-// verifyStore checks a store that is opened to be salvaged.
-func verifyStore(ctx context.Context, sealed *store.Sealed, atLeast uint64) (*storeReport, error) {
+// verifyStore checks a store that is opened to be salvaged. damage is what was found about
+// its file.
+func verifyStore(ctx context.Context, sealed *store.Sealed, atLeast uint64, damage []error) (*storeReport, error) {
 	found, err := sealed.Verify(ctx)
 	if err != nil {
 		return nil, err
@@ -132,6 +134,9 @@ func verifyStore(ctx context.Context, sealed *store.Sealed, atLeast uint64) (*st
 	r := &storeReport{
 		Records: found.Records, Damaged: append([]string{}, found.Damaged...), Tally: found.Tally.String(),
 		Revision: found.Revision, Digest: found.Digest, Epochs: found.Epochs, Findings: []string{},
+	}
+	for _, err := range damage {
+		r.Findings = append(r.Findings, err.Error())
 	}
 	if err := found.Err(); err != nil {
 		r.Findings = append(r.Findings, err.Error())
@@ -142,7 +147,7 @@ func verifyStore(ctx context.Context, sealed *store.Sealed, atLeast uint64) (*st
 	case found.Revision < atLeast:
 		r.Findings = append(r.Findings, fmt.Sprintf("the store is at revision %d instead of %d or later", found.Revision, atLeast))
 	}
-	if len(found.Damaged) == 0 { // what cannot be read cannot be looked at
+	if len(found.Damaged)+len(damage) == 0 { // what cannot be read cannot be looked at
 		broken, err := kms.Check(ctx, sealed)
 		if err != nil {
 			return nil, err
