@@ -21,14 +21,6 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-func TestConformanceLinearizable(t *testing.T) {
-	t.Parallel()
-	client := dial(t, sharedCluster(t).endpoints())
-	storetest.Run(t, func(t *testing.T) store.Store {
-		return openOnly(t, client, etcdstore.Options{Namespace: namespace(), MaxStaleness: etcdstore.Linearizable})
-	})
-}
-
 func TestConformanceSealed(t *testing.T) {
 	t.Parallel()
 	client := dial(t, sharedCluster(t).endpoints())

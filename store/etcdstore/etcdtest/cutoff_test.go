@@ -41,7 +41,7 @@ func TestCutOff(t *testing.T) {
 			w := newWire(t, direct[0])
 			ns := namespace()
 			cut := open(t, dial(t, []string{w.address()}), etcdstore.Options{
-				Namespace: ns, MaxStaleness: bound, Timeout: time.Second})
+				Namespace: ns, MaxStaleness: bound, Timeout: 2 * time.Second})
 			other := open(t, dial(t, direct), etcdstore.Options{Namespace: ns, MaxStaleness: bound})
 			require.NoError(t, other.Update(t.Context(), set("a", "1")))
 			time.Sleep(max(bound, 0))

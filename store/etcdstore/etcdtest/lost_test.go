@@ -138,7 +138,7 @@ func TestLost(t *testing.T) {
 				for n := int64(1); ; n++ {
 					l := &losing{n: n, count: count, how: how}
 					ns := namespace()
-					s := open(t, dial(t, endpoints, l.option()), etcdstore.Options{Namespace: ns, Timeout: 2 * time.Second})
+					s := open(t, dial(t, endpoints, l.option()), etcdstore.Options{Namespace: ns, Timeout: patience})
 					var done []int
 					for i := range steps {
 						require.NoError(t, s.Update(t.Context(), step(i)), "step %d of run %d", i, n)
@@ -167,7 +167,7 @@ func TestInDoubt(t *testing.T) {
 			t.Parallel()
 			l := &losing{n: 2, count: 1 << 40, how: how}
 			ns := namespace()
-			s := open(t, dial(t, endpoints, l.option()), etcdstore.Options{Namespace: ns, Timeout: 2 * time.Second})
+			s := open(t, dial(t, endpoints, l.option()), etcdstore.Options{Namespace: ns, Timeout: 3 * time.Second})
 			require.NoError(t, s.Update(t.Context(), step(0)))
 			require.ErrorIs(t, s.Update(t.Context(), step(1)), etcdstore.ErrInDoubt)
 			l.seen.Store(1 << 50)

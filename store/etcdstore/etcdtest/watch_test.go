@@ -46,7 +46,7 @@ func TestWatchIsDead(t *testing.T) {
 		return stream, err
 	}))
 	ns := namespace()
-	s := open(t, client, etcdstore.Options{Namespace: ns, MaxStaleness: etcdstore.Linearizable, Timeout: 2 * time.Second})
+	s := open(t, client, etcdstore.Options{Namespace: ns, MaxStaleness: etcdstore.Linearizable, Timeout: 4 * time.Second})
 	other := open(t, dial(t, endpoints), etcdstore.Options{Namespace: ns})
 	require.NoError(t, other.Update(t.Context(), set("a", "1")))
 	got, err := look(t.Context(), s, "a")
