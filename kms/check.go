@@ -113,7 +113,9 @@ func (c *checker) look(n keyrecord.Name, value []byte) error {
 	case keyrecord.KeyKind:
 		return c.key(n)
 	case keyrecord.MaterialsKind:
-		c.shared[c.record] = c.shared[c.record] // the keys that need it say so
+		if !c.shared[c.record] { // the keys that need it say so
+			c.shared[c.record] = false
+		}
 	case keyrecord.GranteeKind, keyrecord.RetiringKind:
 		return c.grantIndex(n, n.GrantID)
 	case keyrecord.GrantNameKind:

@@ -145,7 +145,7 @@ func TestSessionUnderFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := 2 // the first call of the store opens the seal
+			n := clean.opened + 1
 			if fault.sink {
 				n = 1
 			}
@@ -174,6 +174,7 @@ type disturbed struct {
 	changes changeRecorder
 	service *kms.Service
 
+	opened  int // calls that open the store
 	reached bool
 	steps   int                            // that were made
 	told    int                            // requests that change something and have succeeded
@@ -202,6 +203,7 @@ func (d *disturbed) run(c *sessionCloud) {
 		Now: func() time.Time { return kmstest.Start },
 	})
 	require.NoError(d.t, err)
+	d.opened = d.faulty.Calls()
 	d.kinds = map[int]map[keyrecord.Kind]int{}
 	for left := aftermath; d.steps < len(steps) && left > 0; d.steps++ {
 		d.step(d.steps, steps[d.steps])

@@ -249,17 +249,22 @@ func TestEverySweepFault(t *testing.T) {
 	for _, fault := range []storetest.Fault{storetest.Refused, storetest.Undone, storetest.InDoubt} {
 		t.Run(fault.String(), func(t *testing.T) {
 			t.Parallel()
-			for n := openingCalls + 1; ; n++ {
-				var faulty *storetest.Faulty
-				r := c.open(t, func(s store.Store) store.Store {
+			var faulty *storetest.Faulty
+			failAt := func(n int) *sweepRig {
+				return c.open(t, func(s store.Store) store.Store {
 					faulty = storetest.FailAt(storetest.Twice(s), n, fault)
 					return faulty
 				})
+			}
+			failAt(0)
+			opened := faulty.Calls()
+			for n := opened + 1; ; n++ {
+				r := failAt(n)
 				r.now = end
 				_, err := r.service.Sweep(t.Context())
 				if faulty.Calls() < n {
 					require.NoError(t, err)
-					require.Greater(t, n, 25)
+					require.Greater(t, n, opened+25)
 					return
 				}
 				require.ErrorIs(t, err, storetest.ErrInjected, "call %d", n)
