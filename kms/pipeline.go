@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -237,7 +238,10 @@ func (r *request) again(ctx context.Context, in any) (any, error) {
 		return nil, r.takeBack(ctx, err)
 	}
 	defer leave()
-	for range maxAttempts {
+	for attempt := range maxAttempts {
+		if err := standBack(ctx, attempt); err != nil {
+			return nil, r.takeBack(ctx, err)
+		}
 		out, err := r.decide(ctx, in)
 		if err != nil {
 			return nil, r.refuse(ctx, err)
@@ -251,6 +255,22 @@ func (r *request) again(ctx context.Context, in any) (any, error) {
 		}
 	}
 	return nil, r.takeBack(ctx, store.ErrConflict)
+}
+
+// standBack waits before the second attempt and those after it, for a random time of at
+// most 2, 4 … 128 ms: another service on the same store is at the same record.
+func standBack(ctx context.Context, attempt int) error {
+	if attempt == 0 {
+		return nil
+	}
+	timer := time.NewTimer(rand.N(time.Millisecond << attempt))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // admit checks that the caller is one that keys can belong to and asks the

@@ -22,7 +22,9 @@ import (
 type Config struct {
 	// Store holds the keys. nil means a new store in memory. It is sealed under
 	// RootKey unless it is a [*store.Sealed] already. Several services may share one
-	// store under one root key; closing one of them closes it for all.
+	// store under one root key; closing one of them closes it for all. A store that
+	// services in several processes write is to be sealed before, with
+	// [store.SealOptions].AllowRollback, or they wait for each other.
 	Store store.Store
 
 	// RootKey unlocks the store. nil is allowed only for a store in memory, whose
