@@ -48,37 +48,35 @@ const storeIDLen = 16
 type sealer struct {
 	id    [storeIDLen]byte
 	epoch uint32
-	prk   []byte
-	tally []byte // the key of the epoch's tally
+	prk   *prf
+	tally *prf // of the epoch's tally
 }
 
 // newSealer keeps neither of the slices.
 func newSealer(sealingKey []byte, id [storeIDLen]byte, epoch uint32) (*sealer, error) {
-	s := &sealer{id: id, epoch: epoch}
-	var err error
-	if s.prk, err = hkdf.Extract(sha256.New, sealingKey, id[:]); err != nil {
+	prk, err := hkdf.Extract(sha256.New, sealingKey, id[:])
+	if err != nil {
 		return nil, err
 	}
-	s.tally, err = hkdf.Expand(sha256.New, s.prk, tallyLabel, sha256.Size)
-	return s, err
+	s := &sealer{id: id, epoch: epoch, prk: newPRF(prk)}
+	s.tally = newPRF(s.prk.expand(nil, []byte(tallyLabel)))
+	return s, nil
 }
 
 // wipe makes the sealer useless.
 func (s *sealer) wipe() {
-	clear(s.prk)
-	clear(s.tally)
+	s.prk.wipe()
+	s.tally.wipe()
 }
 
 // aead returns the cipher of the record that begins with prefix, and its
 // associated data.
 func (s *sealer) aead(prefix []byte, key string) (cipher.AEAD, []byte, error) {
-	info := recordLabel + string(prefix[1:]) + key
-	k, err := hkdf.Expand(sha256.New, s.prk, info, 32)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer clear(k)
-	block, err := aes.NewCipher(k)
+	var k [sha256.Size]byte
+	defer clear(k[:])
+	info := append(append(make([]byte, 0, len(recordLabel)+recordPrefix+len(key)), recordLabel...), prefix[1:]...)
+	s.prk.expand(k[:0], append(info, key...))
+	block, err := aes.NewCipher(k[:])
 	if err != nil {
 		return nil, nil, err
 	}

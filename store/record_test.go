@@ -48,8 +48,7 @@ func TestRecordFormat(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "value", string(value))
 
-	commitment, err := testSealer(t).commitment(1)
-	require.NoError(t, err)
+	commitment := testSealer(t).commitment(1)
 	require.Equal(t, mac(prk, "sealring/store/commitment/2", "\x02\x01\x0a\x0b\x0c\x0d", "\x01"), commitment[:])
 }
 

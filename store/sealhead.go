@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -110,8 +109,8 @@ func (h *sealHead) wrap(ctx context.Context, root keyring.Keyring, epoch uint32,
 		return e, err
 	}
 	defer s.wipe()
-	e.commitment, err = s.commitment(h.flags())
-	return e, err
+	e.commitment = s.commitment(h.flags())
+	return e, nil
 }
 
 // unwrap has root unwrap the sealing key of an epoch and calls use with it; the slice is
@@ -137,13 +136,10 @@ func (h *sealHead) unwrap(ctx context.Context, root keyring.Keyring, e sealEpoch
 	if err != nil {
 		return err
 	}
-	is, err := s.commitment(h.flags())
-	if err == nil && subtle.ConstantTimeCompare(is[:], e.commitment[:]) != 1 {
-		err = damaged(headKey)
-	}
-	if err != nil {
+	is := s.commitment(h.flags())
+	if subtle.ConstantTimeCompare(is[:], e.commitment[:]) != 1 {
 		s.wipe()
-		return err
+		return damaged(headKey)
 	}
 	return use(m.DataKey(), s)
 }
@@ -172,11 +168,10 @@ func wipe(sealers []*sealer) {
 }
 
 // commitment returns the value by which a head commits to the sealing key.
-func (s *sealer) commitment(flags byte) (c [commitmentLen]byte, err error) {
-	info := binary.BigEndian.AppendUint32([]byte{headFormat, flags}, s.epoch)
-	b, err := hkdf.Expand(sha256.New, s.prk, commitLabel+string(info), commitmentLen)
-	copy(c[:], b)
-	return c, err
+func (s *sealer) commitment(flags byte) (c [commitmentLen]byte) {
+	info := append([]byte(commitLabel), headFormat, flags)
+	s.prk.expand(c[:0], binary.BigEndian.AppendUint32(info, s.epoch))
+	return c
 }
 
 func (h *sealHead) flags() byte {

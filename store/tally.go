@@ -1,14 +1,11 @@
 package store
 
 import (
-	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"math/bits"
 	"slices"
 	"strings"
@@ -139,14 +136,12 @@ func (k *sealKeys) digest(t tally, revision uint64) (string, error) {
 		return "", ErrClosed
 	}
 	info := binary.BigEndian.AppendUint64([]byte(digestLabel), revision)
-	d, err := hkdf.Expand(sha256.New, k.newest().prk, string(append(info, t.encode()...)), sha256.Size)
-	return hex.EncodeToString(d), err
+	return hex.EncodeToString(k.newest().prk.expand(nil, append(info, t.encode()...))), nil
 }
 
 // teller makes the terms of records. It is for one goroutine.
 type teller struct {
 	keys *sealKeys
-	macs map[uint32]hash.Hash
 	term []byte
 }
 
@@ -157,26 +152,16 @@ func (c *teller) add(t *tally, key string, record []byte, out bool) error {
 	if !ok {
 		return damaged(key)
 	}
-	mac := c.macs[mark.epoch]
-	if mac == nil {
-		var err error
-		if mac, err = c.keys.mac(mark.epoch); err != nil {
-			return err
-		} else if mac == nil {
-			return damaged(key)
-		}
-		if c.macs == nil {
-			c.macs = make(map[uint32]hash.Hash, maxEpochs)
-		}
-		c.macs[mark.epoch] = mac
-	}
-	mac.Reset()
 	c.term, _ = wire.AppendField16(c.term[:0], key) // of MaxKey bytes at most
 	c.term = binary.BigEndian.AppendUint64(c.term, mark.revision)
 	c.term = append(c.term, mark.tag...)
-	mac.Write(c.term)
-	c.term = mac.Sum(c.term[:0])
-	sum, e := parseSum(c.term), t.of(mark.epoch)
+	mac, err := c.keys.mac(mark.epoch, c.term)
+	if err != nil {
+		return err
+	} else if mac == nil {
+		return damaged(key)
+	}
+	sum, e := parseSum(mac), t.of(mark.epoch)
 	if out {
 		e.count, e.sum = e.count-1, e.sum.plus(sum.negative())
 	} else {
@@ -185,8 +170,9 @@ func (c *teller) add(t *tally, key string, record []byte, out bool) error {
 	return nil
 }
 
-// mac returns the MAC of an epoch's terms, or nil if the store has no such epoch.
-func (k *sealKeys) mac(epoch uint32) (hash.Hash, error) {
+// mac returns the MAC of a term of an epoch in the term's own memory, or nil if the store
+// has no such epoch.
+func (k *sealKeys) mac(epoch uint32, term []byte) ([]byte, error) {
 	k.store.mu.RLock()
 	defer k.store.mu.RUnlock()
 	s := k.sealer(epoch)
@@ -196,7 +182,7 @@ func (k *sealKeys) mac(epoch uint32) (hash.Hash, error) {
 	case s == nil:
 		return nil, nil
 	}
-	return hmac.New(sha256.New, s.tally), nil
+	return s.tally.mac(term[:0], term), nil
 }
 
 // loadTally returns the tally that tx reads and the revision of its record.
