@@ -82,14 +82,14 @@ func BenchmarkDurable(b *testing.B) {
 	const goroutines, each = 32, 8
 	inner := boltFile(b)
 	client := engine(b, inner)
-	var keys [goroutines]*string
+	var keys [4 * goroutines]*string // each has some twenty aliases in the end, if b.N is 1
 	for i := range keys {
 		keys[i] = newKey(b, client)
 	}
 	made := 0
 	name := func(i int) *string { return aws.String(fmt.Sprintf("alias/bench-%d", i)) }
 	alias := func(i int) error {
-		_, err := client.CreateAlias(b.Context(), &sdk.CreateAliasInput{AliasName: name(i), TargetKeyId: keys[i%goroutines]})
+		_, err := client.CreateAlias(b.Context(), &sdk.CreateAliasInput{AliasName: name(i), TargetKeyId: keys[i%len(keys)]})
 		return err
 	}
 	single := func() error {

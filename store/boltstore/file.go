@@ -69,11 +69,12 @@ func lockFile(path string, o *Options) (*os.File, error) {
 func openDB(f *os.File, o *Options) (db *bbolt.DB, err error) {
 	err = guard(func() (err error) {
 		db, err = bbolt.Open(f.Name(), 0o600, &bbolt.Options{
-			OpenFile:     func(string, int, os.FileMode) (*os.File, error) { return f, nil },
-			ReadOnly:     o.readOnly(),
-			Timeout:      max(o.wait(), time.Millisecond),
-			FreelistType: bbolt.FreelistMapType,
-			NoStatistics: true,
+			OpenFile:       func(string, int, os.FileMode) (*os.File, error) { return f, nil },
+			ReadOnly:       o.readOnly(),
+			Timeout:        max(o.wait(), time.Millisecond),
+			FreelistType:   bbolt.FreelistMapType,
+			NoFreelistSync: true, // it is found again at open, which reads all of the file anyway
+			NoStatistics:   true,
 		})
 		return err
 	})
