@@ -1,6 +1,10 @@
 package kms
 
-import "time"
+import (
+	"time"
+
+	"github.com/sealring/sealring/internal/keyrecord"
+)
 
 // How far the clock may be from what is expected of it. Whoever keeps it right sets it back
 // by little.
@@ -38,9 +42,13 @@ func newClockWatch(c Config) clockWatch {
 	return w
 }
 
-// look compares the clock with what is expected. swept is the time of the last sweep of the
-// store, zero if there was none. It returns for how long yet the clock is not trusted.
-func (w *clockWatch) look(now, swept time.Time) time.Duration {
+// look compares the clock with what is expected. last is the last sweep of the store, with
+// no time if there was none. It returns for how long yet the clock is not trusted.
+//
+// A clock that agrees with that of a sweep is only as good: two processes that are started
+// one after the other on a machine whose clock is wrong agree.
+func (w *clockWatch) look(now time.Time, last keyrecord.Sweep) time.Duration {
+	swept := last.Time
 	now = now.Round(0)
 	up := w.uptime()
 	passed := up - w.up
@@ -49,7 +57,7 @@ func (w *clockWatch) look(now, swept time.Time) time.Duration {
 	case swept.IsZero():
 	case w.last.IsZero(): // how long nobody has swept is not known
 		set = set || now.Before(swept.Add(-clockBehind))
-		w.trusted = w.trusted || between(now, swept, swept.Add(passed))
+		w.trusted = w.trusted || last.Trusted && between(now, swept, swept.Add(passed))
 	default: // another service's clock does not agree with this one
 		set = set || now.Before(swept.Add(-clockBehind)) || swept.Before(w.last.Add(-clockBehind))
 	}

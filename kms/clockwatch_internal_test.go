@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sealring/sealring/internal/keyrecord"
 )
 
 // TestClockWatch walks through the lives of a process: each step is a sweep.
@@ -42,14 +44,34 @@ func TestClockWatch(t *testing.T) {
 			w := newClockWatch(Config{Now: func() time.Time { return now }, Uptime: func() time.Duration { return up }})
 			for i, s := range steps {
 				now, up = start.Add(s.wall), s.up
-				var swept time.Time
+				last := keyrecord.Sweep{Trusted: true}
 				if s.swept != never {
-					swept = start.Add(s.swept)
+					last.Time = start.Add(s.swept)
 				}
-				require.Equal(t, s.left, w.look(now, swept), "step %d", i)
+				require.Equal(t, s.left, w.look(now, last), "step %d", i)
 			}
 		})
 	}
+}
+
+// TestClockWatchOfDoubt: a sweep by a service that did not trust its clock vouches for
+// nothing, and takes no trust away either.
+func TestClockWatchOfDoubt(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+	look := func(before keyrecord.Sweep) (first, second time.Duration) {
+		now, up := start, time.Duration(0)
+		w := newClockWatch(Config{Now: func() time.Time { return now }, Uptime: func() time.Duration { return up }})
+		first = w.look(now, before)
+		now, up = start.Add(time.Minute), time.Minute
+		return first, w.look(now, keyrecord.Sweep{Time: start})
+	}
+	first, second := look(keyrecord.Sweep{Time: start})
+	require.Equal(t, time.Hour, first)
+	require.Equal(t, 59*time.Minute, second)
+	first, second = look(keyrecord.Sweep{Time: start, Trusted: true})
+	require.Zero(t, first)
+	require.Zero(t, second)
 }
 
 // TestClockWatchWithoutUptime takes the clock of a test for one that is never set, and the
@@ -59,9 +81,9 @@ func TestClockWatchWithoutUptime(t *testing.T) {
 	now := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 	w := newClockWatch(Config{Now: func() time.Time { return now }})
 	now = now.AddDate(0, 1, 0)
-	require.Zero(t, w.look(now, time.Time{}))
+	require.Zero(t, w.look(now, keyrecord.Sweep{}))
 
 	w = newClockWatch(Config{})
-	require.Greater(t, w.look(time.Now(), time.Time{}), 59*time.Minute)
-	require.Equal(t, clockTrial, w.look(time.Now().Add(2*time.Hour), time.Time{}))
+	require.Greater(t, w.look(time.Now(), keyrecord.Sweep{}), 59*time.Minute)
+	require.Equal(t, clockTrial, w.look(time.Now().Add(2*time.Hour), keyrecord.Sweep{}))
 }

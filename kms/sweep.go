@@ -37,7 +37,7 @@ type SweepReport struct {
 // While the clock cannot be trusted, nothing is removed because of it: until an hour after
 // it was found to have been set, or to differ from the clocks of other services on the
 // store, by more than an hour forward or a minute back; and within an hour after New, unless
-// the store was swept in the hour before.
+// in the hour before the store was swept by a service that trusted its clock.
 func (s *Service) Sweep(ctx context.Context) (SweepReport, error) {
 	s.sweeping.Lock()
 	defer s.sweeping.Unlock()
@@ -109,22 +109,23 @@ func (w *sweep) run(ctx context.Context) error {
 
 // lookAtClock takes the time of the last sweep from the store and leaves that of this one.
 func (w *sweep) lookAtClock(ctx context.Context) error {
-	var last keyrecord.Sweep
+	var clock clockWatch
+	var distrust time.Duration
 	err := w.service.store.Update(ctx, func(tx store.Tx) error {
-		last = keyrecord.Sweep{}
+		last := &keyrecord.Sweep{}
 		b, err := tx.Get(keyrecord.SweepName)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 		case err != nil:
 			return err
 		default:
-			old, err := keyrecord.UnmarshalSweep(b)
-			if err != nil {
+			if last, err = keyrecord.UnmarshalSweep(b); err != nil {
 				return err
 			}
-			last = *old
 		}
-		if b, err = (&keyrecord.Sweep{Time: w.now}).Marshal(); err != nil {
+		clock = w.service.clock // a copy: this may run again
+		distrust = clock.look(w.now, *last)
+		if b, err = (&keyrecord.Sweep{Time: w.now, Trusted: distrust == 0}).Marshal(); err != nil {
 			return err
 		}
 		return tx.Put(keyrecord.SweepName, b)
@@ -132,8 +133,8 @@ func (w *sweep) lookAtClock(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.report.Distrust = w.service.clock.look(w.now, last.Time)
-	w.trusted = w.report.Distrust == 0
+	w.service.clock = clock
+	w.report.Distrust, w.trusted = distrust, distrust == 0
 	return nil
 }
 

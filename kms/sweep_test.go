@@ -355,6 +355,43 @@ func TestSweepWaitsForTheClock(t *testing.T) {
 	r.requireSwept(t, c)
 }
 
+// TestSweepAfterTwoStarts: that a process which was started with a wrong clock has swept
+// does not make the next one with the same clock trust it.
+func TestSweepAfterTwoStarts(t *testing.T) {
+	t.Parallel()
+	c := newSweepCloud(t)
+	r := c.open(t, asItIs)
+	up := time.Duration(0)
+	start := func(distrust time.Duration, keys int) *kms.Service {
+		t.Helper()
+		s, err := kms.New(t.Context(), kms.Config{
+			Store: r.sealed, Audit: r.events, Now: func() time.Time { return r.now }, Uptime: func() time.Duration { return up },
+		})
+		require.NoError(t, err)
+		report, err := s.Sweep(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, distrust, report.Distrust)
+		require.Equal(t, keys, report.Keys)
+		return s
+	}
+	r.now = r.now.Add(time.Hour)
+	report, err := r.service.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, report.Distrust)
+	start(0, 0)
+	r.now = kmstest.Start.AddDate(1, 0, 0)
+	start(time.Hour, 0)
+	r.now = r.now.Add(time.Minute)
+	s := start(time.Hour, 0)
+	require.Equal(t, c.arns, r.keys(t))
+	r.now, up = r.now.Add(time.Hour), up+time.Hour
+	report, err = s.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, len(c.arns), report.Keys)
+	start(0, 0)
+	r.requireSwept(t, c)
+}
+
 // TestSweepOfAReplicaMadeAgain removes what the earlier replica had and leaves what the new
 // one has.
 func TestSweepOfAReplicaMadeAgain(t *testing.T) {

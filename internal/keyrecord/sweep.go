@@ -26,10 +26,12 @@ func DeletedPrefix(account, region string) string {
 	return "kms/" + account + "/" + region + "/deleted/"
 }
 
-// Sweep is the last sweep of the store: when it began, by the clock of who did it.
+// Sweep is the last sweep of the store: when it began, by the clock of who did it, and
+// whether that clock was trusted. Where it was not, nobody else can rely on the time.
 type Sweep struct {
 	Version int       `json:"v"`
 	Time    time.Time `json:"time"`
+	Trusted bool      `json:"trusted"`
 }
 
 // SweepName is the store key of the record of the last sweep.

@@ -21,10 +21,10 @@ func TestSweepRecords(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, deleted, back)
 
-	sweep := &keyrecord.Sweep{Time: at}
+	sweep := &keyrecord.Sweep{Time: at, Trusted: true}
 	b, err = sweep.Marshal()
 	require.NoError(t, err)
-	require.Equal(t, `{"v":1,"time":"2026-01-01T00:00:00Z"}`, string(b))
+	require.Equal(t, `{"v":1,"time":"2026-01-01T00:00:00Z","trusted":true}`, string(b))
 	again, err := keyrecord.UnmarshalSweep(b)
 	require.NoError(t, err)
 	require.Equal(t, sweep, again)
