@@ -112,12 +112,16 @@ func (s *Sealed) adopt(ctx context.Context, root keyring.Keyring) (opens bool, e
 
 // head returns the head that is stored, and its bytes.
 func (s *Sealed) head(ctx context.Context) (*sealHead, []byte, error) {
+	known := s.keys.Load() // before the head, which can only be newer
 	stored, err := s.readHead(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	if stored.head == nil {
 		return nil, nil, ErrNotSealed
+	}
+	if err := known.admit(stored.head); err != nil {
+		return nil, nil, err
 	}
 	head, err := parseHead(stored.head)
 	return head, stored.head, err

@@ -523,6 +523,44 @@ func TestWatchAcrossRekey(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrDamaged)
 }
 
+// TestNothingIsSealedWithAnOldKey puts an old head back that the same root opens. Whoever
+// has got hold of the sealing key that was given up reads nothing that is written now.
+func TestNothingIsSealedWithAnOldKey(t *testing.T) {
+	t.Parallel()
+	for name, create := range kinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inner := store.NewMemory()
+			s := create(t, inner, rootKey(t, 1))
+			put(t, s, "a", "1")
+			old := rawGet(t, inner, head)
+			require.NoError(t, s.Rekey(t.Context(), rootKey(t, 1), nil))
+			before := raw(t, inner)
+			before[head] = string(old)
+			rawPut(t, inner, head, old)
+			err := s.Update(t.Context(), func(tx store.Tx) error { return tx.Put("b", []byte("2")) })
+			require.ErrorIs(t, err, store.ErrRollback)
+			require.Equal(t, before, raw(t, inner))
+			require.ErrorIs(t, s.Rekey(t.Context(), rootKey(t, 1), nil), store.ErrRollback)
+			require.Equal(t, before, raw(t, inner))
+		})
+	}
+}
+
+// TestTallyOfARecordThatWasHidden: what the doc of Sealed says that a tally cannot tell.
+func TestTallyOfARecordThatWasHidden(t *testing.T) {
+	t.Parallel()
+	inner := store.NewMemory()
+	s := seal(t, inner, rootKey(t, 1))
+	put(t, s, "a", "1")
+	hidden := rawGet(t, inner, "a")
+	rawDelete(t, inner, "a")
+	require.Equal(t, store.TallyDiffers, verify(t, s).Tally)
+	require.NoError(t, s.Update(t.Context(), func(tx store.Tx) error { return tx.Delete("a") }))
+	rawPut(t, inner, "a", hidden)
+	require.Equal(t, store.TallyMatches, verify(t, s).Tally)
+}
+
 // A head that is put back, or one of another store, does not let in what it should not.
 func TestOldHeads(t *testing.T) {
 	t.Parallel()
@@ -532,11 +570,12 @@ func TestOldHeads(t *testing.T) {
 	old := raw(t, inner)
 	var during []byte
 	require.NoError(t, s.Rekey(t.Context(), rootKey(t, 2), func(int, int) { during = rawGet(t, inner, head) }))
+	require.Equal(t, "1", mustGet(t, s, "a"))
 	now := raw(t, inner)
 
 	rawPut(t, inner, head, []byte(old[head]))
 	_, err := get(t, s, "a")
-	require.ErrorIs(t, err, store.ErrRootKey)
+	require.ErrorIs(t, err, store.ErrRollback)
 	_, err = store.Seal(t.Context(), inner, multi(t, rootKey(t, 1), rootKey(t, 2)), nil)
 	require.ErrorIs(t, err, store.ErrDamaged, "there is nothing that the old key opens")
 
@@ -544,6 +583,7 @@ func TestOldHeads(t *testing.T) {
 	_, err = get(t, s, "a")
 	require.ErrorIs(t, err, store.ErrRollback)
 	require.ErrorIs(t, s.Update(t.Context(), func(tx store.Tx) error { return tx.Put("a", nil) }), store.ErrRollback)
+	rawPut(t, inner, "a", []byte(old["a"]))
 	_, err = store.Seal(t.Context(), inner, rootKey(t, 2), nil)
 	require.ErrorIs(t, err, store.ErrRollback)
 	salvaged := salvage(t, inner, rootKey(t, 2))
@@ -551,6 +591,7 @@ func TestOldHeads(t *testing.T) {
 	require.ErrorIs(t, verify(t, salvaged).Err(), store.ErrRollback)
 
 	restore(t, inner, now)
+	require.Equal(t, "1", mustGet(t, s, "a"), "what is mended is read again")
 	other := store.NewMemory()
 	put(t, seal(t, other, rootKey(t, 2)), "a", "other")
 	stolen := raw(t, other)
@@ -568,7 +609,7 @@ func TestOldHeads(t *testing.T) {
 }
 
 // Without a tally, the head from while the store was rekeyed lets the old sealing key in
-// again, until the store is rekeyed once more.
+// again where the store is opened, until it is rekeyed once more.
 func TestOldHeadsWithoutTally(t *testing.T) {
 	t.Parallel()
 	inner := store.NewMemory()
@@ -583,11 +624,13 @@ func TestOldHeadsWithoutTally(t *testing.T) {
 	_, err := get(t, s, "a")
 	require.ErrorIs(t, err, store.ErrDamaged)
 	rawPut(t, inner, head, during)
-	require.Equal(t, "1", mustGet(t, s, "a"))
+	_, err = get(t, s, "a")
+	require.ErrorIs(t, err, store.ErrRollback, "this one has seen a newer head")
+	require.Equal(t, "1", mustGet(t, seal(t, inner, rootKey(t, 2)), "a"))
 	restore(t, inner, now)
 	require.NoError(t, s.Rekey(t.Context(), rootKey(t, 3), nil))
 	rawPut(t, inner, head, during)
-	_, err = get(t, s, "a")
+	_, err = store.Seal(t.Context(), inner, rootKey(t, 3), nil)
 	require.ErrorIs(t, err, store.ErrRootKey)
 }
 

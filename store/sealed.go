@@ -45,8 +45,11 @@ var (
 // when the store was created. With it [Seal] and [Sealed.Verify] notice records that
 // were deleted, added, exchanged or replaced by older versions of themselves. While the
 // store is open, a record that is replaced by an older version is read as if it were
-// the newest; the tally does not match any more from then on. If the whole store is put
-// back as it once was, only [SealOptions.AtLeast] can tell.
+// the newest; the tally does not match any more from then on. A record that is taken away and
+// put back is missing in between, and if it was deleted or set and deleted meanwhile, it is
+// there again: the tally tells what was written, not what was looked for. A head from before
+// the last [Sealed.Rekey] gives an error that matches [ErrRollback]. If the whole store is
+// put back as it once was, only [SealOptions.AtLeast] can tell.
 //
 // Many Sealed stores may share one inner store. Each notices at its next transaction
 // when another one has changed the head, see [Sealed.Rekey].

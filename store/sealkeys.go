@@ -111,14 +111,33 @@ func (s *Sealed) refresh(ctx context.Context, old *sealKeys) error {
 	if err != nil {
 		return err
 	}
+	if err := old.admit(stored.head); err != nil {
+		return err
+	}
 	k, err := s.unlock(ctx, stored)
 	if err != nil {
 		return err
 	}
-	if k.id != old.id || k.tallied != old.tallied {
-		return damaged(headKey)
-	}
 	s.keys.Store(k)
+	return nil
+}
+
+// admit returns nil unless the head cannot have come after the one that k was made of: it
+// is another store's, or one from before the store was rekeyed, with a sealing key that is
+// not to be used any more.
+func (k *sealKeys) admit(stored []byte) error {
+	if stored == nil {
+		return nil // another has to say what that means
+	}
+	head, err := parseHead(stored)
+	switch {
+	case err != nil:
+		return err
+	case head.id != k.id || head.tallied != k.tallied:
+		return damaged(headKey)
+	case head.epochs[0].epoch < k.sealers[0].epoch || head.newest() < k.newest().epoch:
+		return fmt.Errorf("%w: the head is one from before the store was rekeyed", ErrRollback)
+	}
 	return nil
 }
 
