@@ -168,11 +168,13 @@ func (s *Store) commitNext() bool {
 		s.mu.Unlock()
 		return false
 	}
+	err := s.failed // by Compact, while the batch was waiting for the disk
 	s.mu.Unlock()
 	close(b.taken)
-	err := s.file.commit(b.changes, b.head.Revision())
-	if err != nil {
-		err = s.file.failure(err)
+	if err == nil {
+		if err = s.file.commit(b.changes, b.head.Revision()); err != nil {
+			err = s.file.failure(err)
+		}
 	}
 	s.finish(b, err)
 	return true

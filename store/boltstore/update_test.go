@@ -285,6 +285,23 @@ func TestAFailedFlushEndsUpdates(t *testing.T) {
 	wholeAgain(t, s)
 }
 
+// TestAFailureOfCompactEndsWaitingUpdates: an update that waits for the disk when Compact
+// finds that the new file's name may be lost is not acknowledged any more.
+func TestAFailureOfCompactEndsWaitingUpdates(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	require.NoError(t, s.Update(t.Context(), put("a", 1)))
+	s.disk.Lock() // as at the end of Compact
+	done := start(t, s, t.Context(), put("a", 2))
+	s.mu.Lock()
+	require.NotNil(t, s.next)
+	s.failed = ErrFailed
+	s.mu.Unlock()
+	s.disk.Unlock()
+	require.ErrorIs(t, <-done, ErrFailed)
+	require.Equal(t, []string{"a=1"}, has(t, s))
+}
+
 func TestAPanicOfBboltEndsUpdates(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
