@@ -250,6 +250,31 @@ func TestSalvage(t *testing.T) {
 	}
 }
 
+// TestSalvageOfADamagedName loses the record whose name was damaged, and not those which
+// come after it in order.
+func TestSalvageOfADamagedName(t *testing.T) {
+	t.Parallel()
+	b, want := sample(t, 120)
+	for _, key := range []string{"key/0001", "key/0050", "key/0119"} {
+		record := encodeRecord(store.Change{Key: key, Revision: 0, Value: []byte(want[key][2:])})
+		name := bytes.Index(b, record[recordHeader:]) - recordHeader - len(key)
+		require.Equal(t, key, string(b[name:name+len(key)]))
+		for at := name; at < name+len(key); at++ {
+			for bit := range 8 {
+				damaged := bytes.Clone(b)
+				damaged[at] ^= 1 << bit
+				s, err := openBytes(t, damaged, &Options{Salvage: true})
+				require.NoError(t, err)
+				require.NotEmpty(t, s.Damage())
+				rest := snapshotState(t, s.durable)
+				require.NoError(t, s.Close())
+				require.Equal(t, len(want)-1, len(rest), "byte %d, bit %d of %s: %v", at-name, bit, key, s.Damage())
+				require.NotContains(t, rest, key)
+			}
+		}
+	}
+}
+
 // TestSalvageOfAnything: what is said to be left is a part of what there was.
 func TestSalvageOfAnything(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/sealring/sealring/store"
 )
@@ -206,6 +207,10 @@ func (r *reader) records(c *contents) error {
 	}
 	if err != nil {
 		return err
+	}
+	if r.pages.problems > 0 { // records may be out of order, or there twice
+		slices.SortStableFunc(whole, func(a, b store.Change) int { return strings.Compare(a.Key, b.Key) })
+		whole = slices.CompactFunc(whole, func(a, b store.Change) bool { return a.Key == b.Key })
 	}
 	found.revision = max(found.revision, h.revision)
 	c.head = found

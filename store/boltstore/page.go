@@ -210,7 +210,8 @@ type record struct {
 	bucket     bool
 }
 
-// tree calls fn with the records below a page, in ascending order of their keys.
+// tree calls fn with the records below a page, in ascending order of their keys unless there
+// was a problem.
 func (p *pages) tree(id uint64, within span, depth int, leaf *[]byte, fn func(record) error) error {
 	// The leaf pages share a buffer; a branch page's keys bound what is below it.
 	b, err := p.page(id, *leaf)
@@ -269,11 +270,16 @@ func (p *pages) leaf(id uint64, b []byte, within span, fn func(record) error) er
 		flags, keyLen := native.Uint32(b[at:]), native.Uint32(b[at+8:])
 		key, ok := slice(b, at, count, native.Uint32(b[at+4:]), keyLen)
 		value, fits := slice(b, at, count, native.Uint32(b[at+4:])+keyLen, native.Uint32(b[at+12:]))
-		if !ok || !fits || flags > bucketFlag || keyLen == 0 || !within.has(key) || bytes.Compare(last, key) >= 0 {
+		if !ok || !fits || flags > bucketFlag || keyLen == 0 || !within.has(key) {
 			if err := p.bad(id, "has a damaged record %d", i); err != nil {
 				return err
 			}
 			continue
+		}
+		if bytes.Compare(last, key) >= 0 { // this key is damaged, or the one before
+			if err := p.bad(id, "has a record %d that is out of order", i); err != nil {
+				return err
+			}
 		}
 		last = key
 		if err := fn(record{key, value, flags == bucketFlag}); err != nil {
