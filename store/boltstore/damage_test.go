@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -210,6 +211,25 @@ func TestBothMetasCount(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
+// copies returns where a record of a sample lies, beginning with its name: once in a page in
+// use, and maybe in free ones.
+func copies(t *testing.T, b []byte, key, state string) (all []int) {
+	t.Helper()
+	revision, value, _ := strings.Cut(state, " ")
+	n, err := strconv.ParseUint(revision, 10, 64)
+	require.NoError(t, err)
+	record := append([]byte(key), encodeRecord(store.Change{Key: key, Revision: n, Value: []byte(value)})...)
+	for at := 0; ; at++ {
+		next := bytes.Index(b[at:], record)
+		if next < 0 {
+			require.NotEmpty(t, all)
+			return all
+		}
+		at += next
+		all = append(all, at)
+	}
+}
+
 func TestSalvage(t *testing.T) {
 	t.Parallel()
 	b, want := sample(t, 120)
@@ -221,11 +241,10 @@ func TestSalvage(t *testing.T) {
 	require.NoError(t, whole.Close())
 
 	for _, key := range []string{"key/0001", "key/0007", "key/0050", "key/0119"} { // 7 has pages of its own
-		record := encodeRecord(store.Change{Key: key, Revision: 0, Value: []byte(want[key][2:])})
-		at := bytes.Index(b, record[recordHeader:])
-		require.Positive(t, at)
 		damaged := bytes.Clone(b)
-		damaged[at+5] ^= 0x10
+		for _, at := range copies(t, b, key, want[key]) {
+			damaged[at+len(key)+recordHeader+5] ^= 0x10
+		}
 		_, err := openBytes(t, damaged, nil)
 		require.ErrorIs(t, err, ErrFile)
 		require.ErrorContains(t, err, fmt.Sprintf("record %q", key))
@@ -256,19 +275,19 @@ func TestSalvageOfADamagedName(t *testing.T) {
 	t.Parallel()
 	b, want := sample(t, 120)
 	for _, key := range []string{"key/0001", "key/0050", "key/0119"} {
-		record := encodeRecord(store.Change{Key: key, Revision: 0, Value: []byte(want[key][2:])})
-		name := bytes.Index(b, record[recordHeader:]) - recordHeader - len(key)
-		require.Equal(t, key, string(b[name:name+len(key)]))
-		for at := name; at < name+len(key); at++ {
+		places := copies(t, b, key, want[key])
+		for at := range len(key) {
 			for bit := range 8 {
 				damaged := bytes.Clone(b)
-				damaged[at] ^= 1 << bit
+				for _, place := range places {
+					damaged[place+at] ^= 1 << bit
+				}
 				s, err := openBytes(t, damaged, &Options{Salvage: true})
 				require.NoError(t, err)
 				require.NotEmpty(t, s.Damage())
 				rest := snapshotState(t, s.durable)
 				require.NoError(t, s.Close())
-				require.Equal(t, len(want)-1, len(rest), "byte %d, bit %d of %s: %v", at-name, bit, key, s.Damage())
+				require.Equal(t, len(want)-1, len(rest), "byte %d, bit %d of %s: %v", at, bit, key, s.Damage())
 				require.NotContains(t, rest, key)
 			}
 		}
