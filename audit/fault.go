@@ -20,7 +20,7 @@ const (
 	// Rewritten is a line that verifies, but is not the one that an anchor knows: somebody
 	// with the chain's key has written the log anew.
 	Rewritten
-	// Foreign is a line of an engine whose origin is not known.
+	// Foreign is a line, or an anchor, of an engine whose origin is not known.
 	Foreign
 )
 

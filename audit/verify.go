@@ -69,7 +69,8 @@ type Verification struct {
 	Origins []Origin
 	// Anchors are all that is known of these chains, in any order: [Head.Anchor] of their
 	// newest heads, and what was published. An anchor is as good as the place it
-	// was kept in.
+	// was kept in. One of a chain without an origin cannot be reached, which is a fault:
+	// whoever put back a store from before the chain would hide the chain so.
 	Anchors []Anchor
 	// AllowPruned takes a log whose oldest events were taken away, as
 	// [FileOptions].MaxFiles does: up to the newest anchor it may begin anywhere, and the
@@ -96,6 +97,12 @@ func VerifyLog(ctx context.Context, sources []Source, with Verification) (*Repor
 		slices.SortFunc(c.anchors, func(a, b Anchor) int { return cmp.Compare(a.Seq, b.Seq) })
 		v.chains = append(v.chains, c)
 	}
+	for _, a := range with.Anchors {
+		known := slices.ContainsFunc(with.Origins, func(o Origin) bool { return o.Engine == a.Engine })
+		if !known && a.Seq > 0 {
+			v.strange = append(v.strange, a)
+		}
+	}
 	return v.report, v.verify(ctx)
 }
 
@@ -103,7 +110,8 @@ func VerifyLog(ctx context.Context, sources []Source, with Verification) (*Repor
 type verifier struct {
 	sources []Source
 	chains  []*verifying
-	pruned  bool // the log may begin late
+	pruned  bool     // the log may begin late
+	strange []Anchor // of engines whose origins are not known
 	report  *Report
 }
 
@@ -117,6 +125,10 @@ func (v *verifier) verify(ctx context.Context) error {
 		if n := len(c.anchors); n > 0 {
 			return &Fault{Kind: Truncated, Engine: c.report.Engine, From: c.at.seq + 1, To: c.anchors[n-1].Seq}
 		}
+	}
+	if len(v.strange) > 0 {
+		a := v.strange[0]
+		return &Fault{Kind: Foreign, Engine: a.Engine, From: a.Seq, To: a.Seq}
 	}
 	return nil
 }

@@ -104,6 +104,26 @@ func TestVerifyNamesTheFault(t *testing.T) {
 	}
 }
 
+// An anchor that was published and whose chain nobody knows any more is what is left of a
+// log and a store that were exchanged for others.
+func TestVerifyMissesTheChainOfAnAnchor(t *testing.T) {
+	t.Parallel()
+	l, with := chained(t, 3, 3)
+	_, published := chained(t, 2, 2)
+	strange := published.Anchors[0]
+	with.Anchors = append([]audit.Anchor{strange}, with.Anchors...)
+	r, fault := check(t, with, join(l...))
+	require.Equal(t, &audit.Fault{Kind: audit.Foreign, Engine: strange.Engine, From: 2, To: 2}, fault)
+	require.EqualValues(t, 3, r.Chains[0].Proven, "what is there is verified all the same")
+
+	with.Anchors[0].Seq, with.Anchors[0].MAC = 0, [32]byte{} // where a chain begins, before it has said anything
+	_, fault = check(t, with, join(l...))
+	require.Nil(t, fault)
+
+	_, fault = check(t, audit.Verification{Anchors: []audit.Anchor{strange}})
+	require.Equal(t, &audit.Fault{Kind: audit.Foreign, Engine: strange.Engine, From: 2, To: 2}, fault)
+}
+
 func TestVerifySeesEveryByte(t *testing.T) {
 	t.Parallel()
 	l, with := chained(t, 3, 3)

@@ -172,6 +172,23 @@ func TestVerifyAuditLog(t *testing.T) {
 	s.verify(exitOK, args...)
 }
 
+// TestVerifyWantsTheLog has verify find nothing where there should be something: a name or
+// a path with a typing mistake, a log that is gone, a chain that only an anchor knows of.
+func TestVerifyWantsTheLog(t *testing.T) {
+	t.Parallel()
+	s, _, _ := used(t, 1)
+	found := s.verify(exitFailed, append([]string{"-audit", s.path("none.jsonl"), "-audit-name", "defualt"}, s.opening()...)...)
+	require.Contains(t, found.Audit.Fault, `"defualt"`)
+	require.True(t, found.Store.OK)
+	found = s.verify(exitFailed, append([]string{"-audit", s.path("none.jsonl")}, s.opening()...)...)
+	require.Contains(t, found.Audit.Fault, s.path("none.jsonl"))
+	strange := "00000000-0000-4000-8000-000000000000:7:" + strings.Repeat("0a", 32)
+	found = s.verify(exitFailed, append([]string{"-audit", s.path("audit.jsonl"), "-anchor", strange}, s.opening()...)...)
+	require.Contains(t, found.Audit.Fault, "foreign event 7 of engine")
+	require.Equal(t, uint64(4), found.Audit.Chains[0].Proven, "the rest is verified all the same")
+	require.Contains(t, s.fails(exitFailed, append([]string{"verify", "-audit", s.path("none.jsonl")}, s.opening()...)...), "see above")
+}
+
 // TestAnchorsAreLogged takes one from the server's own log.
 func TestAnchorsAreLogged(t *testing.T) {
 	t.Parallel()
@@ -424,4 +441,23 @@ func TestKeys(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(s.ok(append([]string{"keys", "describe", id, "-json"}, s.opening()...)...)), &k))
 	require.Equal(t, "SYMMETRIC_DEFAULT", k.Spec)
 	s.fails(exitFailed, append([]string{"keys", "describe", "alias/none"}, s.opening()...)...)
+}
+
+// TestVerifyPrunedLog has the first line of a log gone, as its oldest file would be.
+func TestVerifyPrunedLog(t *testing.T) {
+	t.Parallel()
+	s, _, _ := used(t, 1)
+	args := append([]string{"-audit", s.path("audit.jsonl")}, s.opening()...)
+	log := s.read("audit.jsonl")
+	_, rest, _ := bytes.Cut(log, []byte("\n"))
+	s.file("audit.jsonl", rest)
+	s.verify(exitFailed, args...)
+	args = append(args, "-audit-pruned")
+	require.True(t, s.verify(exitOK, args...).Audit.Chains[0].FirstUnproven)
+	require.Contains(t, s.ok(append([]string{"verify"}, args...)...), "except for event 2,")
+
+	fresh := newSite(t)
+	require.Zero(t, fresh.start(fresh.args...).end())
+	text := fresh.ok(append([]string{"verify", "-audit", fresh.path("audit.jsonl")}, fresh.opening()...)...)
+	require.Contains(t, text, ", no events\n")
 }

@@ -56,6 +56,10 @@ type chainReport struct {
 	First    uint64 `json:"first"`
 	Proven   uint64 `json:"proven"`
 	Anchored uint64 `json:"anchored"`
+
+	// FirstUnproven is set if nothing vouches for the first event itself, where the log's
+	// oldest files are gone.
+	FirstUnproven bool `json:"firstUnproven,omitempty"`
 }
 
 // errFindings ends verify when it has printed what is wrong.
@@ -172,9 +176,15 @@ func verifyAudit(ctx context.Context, path, name string, sealed *store.Sealed, k
 	}
 	known.Origins = stored.Origins
 	known.Anchors = append(known.Anchors, stored.Anchors...)
+	if len(stored.Origins) == 0 { // or else an empty log would be a good one
+		return &auditReport{Fault: fmt.Sprintf("the store knows no chain that is called %q", name), Chains: []chainReport{}}, nil
+	}
 	sources, err := audit.Sources(path)
 	if err != nil {
 		return nil, err
+	}
+	if len(sources) == 0 {
+		return &auditReport{Fault: fmt.Sprintf("there is no log at %s", path), Chains: []chainReport{}}, nil
 	}
 	found, err := audit.VerifyLog(ctx, sources, known)
 	r := &auditReport{Chains: []chainReport{}}
@@ -187,7 +197,7 @@ func verifyAudit(ctx context.Context, path, name string, sealed *store.Sealed, k
 	}
 	r.OK, r.Torn = fault == nil, found.Torn
 	for _, c := range found.Chains {
-		r.Chains = append(r.Chains, chainReport{c.Engine, c.First, c.Proven, c.Anchored})
+		r.Chains = append(r.Chains, chainReport{c.Engine, c.First, c.Proven, c.Anchored, c.FirstUnproven})
 	}
 	return r, nil
 }
@@ -206,7 +216,14 @@ func (v *verification) print(w io.Writer) error {
 	}
 	if a := v.Audit; a != nil {
 		for _, c := range a.Chains {
+			if c.First == 0 {
+				fmt.Fprintf(w, "audit: chain %s, no events\n", c.Engine)
+				continue
+			}
 			fmt.Fprintf(w, "audit: chain %s, events %d to %d are as they were recorded, anchored up to %d\n", c.Engine, c.First, c.Proven, c.Anchored)
+			if c.FirstUnproven {
+				fmt.Fprintf(w, "audit: except for event %d, which nothing vouches for: those before it are gone\n", c.First)
+			}
 		}
 		if a.Torn > 0 {
 			fmt.Fprintf(w, "audit: an unfinished line of %d bytes at the end proves nothing\n", a.Torn)
