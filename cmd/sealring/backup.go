@@ -98,6 +98,9 @@ func backupServer(ctx context.Context, from, tokenFile, ca string, dst io.Writer
 	if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" {
 		return 0, usagef("backup: -admin is a URL such as http://127.0.0.1:4567")
 	}
+	if isReadable(from) {
+		return 0, usagef("backup: the token could be read on the way to %s: name an https URL", at.Host)
+	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, at.JoinPath("backup").String(), nil)
 	if err != nil {
 		return 0, err

@@ -41,6 +41,7 @@ type ringFlags struct {
 	passphraseFile  string
 	kmsKeys         listFlag
 	kmsEndpoint     string
+	insecureHTTP    bool
 	keyPairs        listFlag
 }
 
@@ -52,6 +53,7 @@ func (r *ringFlags) add(f *flagSet, encrypt bool) {
 	f.StringVar(&r.passphraseFile, "passphrase-file", "", "`FILE` with the passphrase")
 	f.Var(&r.kmsKeys, "kms-key", "`ARN` of a KMS key, with the credentials that the AWS CLI would use; may be repeated")
 	f.StringVar(&r.kmsEndpoint, "kms-endpoint", "", "`URL` of a KMS other than AWS's")
+	f.BoolVar(&r.insecureHTTP, "insecure-http", false, "allow plain HTTP to a KMS on another machine: data keys can be read on the way")
 	if encrypt {
 		f.Var(&r.keyPairs, "recipient", "PEM `FILE` with an RSA or ECDH (P-256, P-384, P-521) public key; may be repeated")
 	} else {
@@ -146,6 +148,9 @@ func (r *ringFlags) kms(ctx context.Context, p *process, key string) (keyring.Ke
 	if err != nil {
 		return nil, err
 	}
+	if readableEndpoint(api) && !r.insecureHTTP {
+		return nil, usagef("plain HTTP to a KMS on another machine: data keys could be read on the way: name an https URL, or -insecure-http")
+	}
 	return awskms.NewMRK(api, key, nil)
 }
 
@@ -165,6 +170,10 @@ func kmsClient(ctx context.Context, p *process, key, endpoint string) (*kms.Clie
 		}
 	}), nil
 }
+
+// readableEndpoint reports whether requests of the client can be read on their way. What
+// AWS's own settings say of endpoints counts too.
+func readableEndpoint(c *kms.Client) bool { return isReadable(aws.ToString(c.Options().BaseEndpoint)) }
 
 // sharedAWSConfig reads the environment and the files that the AWS CLI reads.
 func sharedAWSConfig(ctx context.Context, region string) (aws.Config, error) {

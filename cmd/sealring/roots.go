@@ -22,6 +22,7 @@ type rootFlags struct {
 	passphraseFile string
 	kmsKey         string
 	kmsEndpoint    string
+	insecureHTTP   bool
 }
 
 func (r *rootFlags) add(f *flagSet, prefix, variable string) {
@@ -31,6 +32,7 @@ func (r *rootFlags) add(f *flagSet, prefix, variable string) {
 	f.StringVar(&r.passphraseFile, prefix+"passphrase-file", "", "`FILE` with the passphrase")
 	f.StringVar(&r.kmsKey, prefix+"root-kms-key", "", "`ARN` of the KMS key that is the root key, with the credentials that the AWS CLI would use")
 	f.StringVar(&r.kmsEndpoint, prefix+"root-kms-endpoint", "", "`URL` of a KMS other than AWS's for it")
+	f.BoolVar(&r.insecureHTTP, prefix+"root-kms-insecure-http", false, "allow plain HTTP to that KMS on another machine: what opens the store can be read on the way")
 }
 
 // named returns how many root keys the flags name.
@@ -61,6 +63,9 @@ func (r *rootFlags) open(ctx context.Context, p *process, fresh bool) (keyring.K
 		api, err := kmsClient(ctx, p, r.kmsKey, r.kmsEndpoint)
 		if err != nil {
 			return nil, err
+		}
+		if readableEndpoint(api) && !r.insecureHTTP {
+			return nil, usagef("plain HTTP to a KMS on another machine: what opens the store could be read on the way: name an https URL, or -%sroot-kms-insecure-http", r.prefix)
 		}
 		return awskms.NewMRK(api, r.kmsKey, nil)
 	default:

@@ -20,7 +20,7 @@ root key: a passphrase, a KMS key elsewhere, or, asked for by name, a plain key 
 Requests are signed with the access keys of the credentials file.
 
 What weakens the server has to be named: -insecure-dev, -insecure-http, -plain-root-key,
--memory. It is logged at the start, on standard error like all else.
+-root-kms-insecure-http, -memory, an etcd URL without TLS. It is logged at the start, on standard error like all else.
 
 The admin listener (-admin) answers GET /healthz, /readyz and /metrics, and with a token
 POST /backup, see sealring help backup.
@@ -170,6 +170,14 @@ func (s *serveFlags) warn(log *slog.Logger, listeners ...net.Listener) {
 	}
 	if s.root.plainKeyFile != "" {
 		log.Warn("UNSAFE: the root key is a plain file (-plain-root-key)", "file", s.root.plainKeyFile)
+	}
+	if s.root.kmsKey != "" && s.root.insecureHTTP {
+		log.Warn("UNSAFE: the root key travels over plain HTTP (-root-kms-insecure-http)", "endpoint", s.root.kmsEndpoint)
+	}
+	for _, member := range s.store.etcd.endpoints {
+		if isReadable(member) {
+			log.Warn("UNSAFE: plain HTTP to etcd: who is on the way can read names, and put older records back", "member", member)
+		}
 	}
 	if s.store.memory {
 		log.Warn("UNSAFE: all keys are lost when the server ends (-memory)")
