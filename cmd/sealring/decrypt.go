@@ -13,8 +13,11 @@ import (
 const decryptText = `
 Decrypts FILE, or standard input: a message of the AWS Encryption SDK.
 
-A file, named by -o or -in-place, appears only when the whole message is authentic. To
-standard output each piece goes as soon as it is authentic, and the status tells at the
+A file, named by -o or -in-place, appears only when the whole message is authentic. That
+of -o is for its owner only; that of -in-place may be read by whoever could read the
+message, if its mode says so.
+
+To standard output each piece goes as soon as it is authentic, and the status tells at the
 end whether the message was whole: a reader that acts on the beginning has to be able to
 undo it. -verify-first reads a message twice and writes nothing before all of it, its
 signature included, has been verified; what is not a file is kept meanwhile, as it is,
@@ -50,7 +53,7 @@ func runDecrypt(ctx context.Context, p *process, args []string) error {
 	if err != nil {
 		return err
 	}
-	in, out, err := files.open(p, f)
+	in, out, err := files.open(ctx, p, f)
 	if err != nil {
 		return err
 	}
@@ -98,7 +101,7 @@ func verifyMessage(ctx context.Context, p *process, in *input, m keyring.Manager
 			return nil, err
 		}
 		in.Reader = io.TeeReader(in.Reader, f)
-		again.file = f
+		again.file, again.opened = f, []io.Closer{f}
 	}
 	_, err := decryptTo(ctx, p, io.Discard, in, m, o)
 	if err == nil {

@@ -52,7 +52,7 @@ func runEncrypt(ctx context.Context, p *process, args []string) error {
 	if err != nil {
 		return err
 	}
-	in, out, err := files.open(p, f)
+	in, out, err := files.open(ctx, p, f)
 	if err != nil {
 		return err
 	}

@@ -47,14 +47,14 @@ type dataKey struct {
 }
 
 // runInspect is sealring inspect.
-func runInspect(_ context.Context, p *process, args []string) error {
+func runInspect(ctx context.Context, p *process, args []string) error {
 	var asJSON bool
 	f := p.flags("inspect", "[flags] [FILE]", inspectText)
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	if help, err := f.parse(args, 1); help || err != nil {
 		return err
 	}
-	in, err := p.open(f.arg(0))
+	in, err := p.open(ctx, f.arg(0))
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ type output struct {
 	temporary *os.File
 	target    string
 	replace   bool
+	mode      fs.FileMode // of the file in the end
 }
 
 // create returns the output for a path; "" and "-" are standard output. A file that is
@@ -48,12 +49,7 @@ func (p *process) create(path string, replace bool, mode fs.FileMode) (*output, 
 	if err != nil {
 		return nil, err
 	}
-	o := &output{Writer: f, temporary: f, target: path, replace: replace}
-	if err := f.Chmod(mode); err != nil && runtime.GOOS != "windows" {
-		o.abandon()
-		return nil, err
-	}
-	return o, nil
+	return &output{Writer: f, temporary: f, target: path, replace: replace, mode: mode}, nil
 }
 
 func exists(path string) error {
@@ -89,6 +85,10 @@ func (o *output) commit() error {
 		return nil
 	}
 	defer o.abandon()
+	// What may be half a plaintext was for its owner only until now.
+	if err := o.temporary.Chmod(o.mode); err != nil && runtime.GOOS != "windows" {
+		return err
+	}
 	if err := errors.Join(o.temporary.Sync(), o.temporary.Close()); err != nil {
 		return err
 	}

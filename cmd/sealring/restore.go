@@ -38,7 +38,7 @@ func runRestore(ctx context.Context, p *process, args []string) error {
 	case root.named() > 1, atLeast > 0 && root.named() == 0:
 		return root.check("restore")
 	}
-	in, err := p.open(f.arg(0))
+	in, err := p.open(ctx, f.arg(0))
 	if err != nil {
 		return err
 	}

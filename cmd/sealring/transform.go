@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -20,12 +21,12 @@ func (o *fileFlags) add(f *flagSet) {
 }
 
 // open opens the input that f's arguments name, and the output.
-func (o *fileFlags) open(p *process, f *flagSet) (*input, *output, error) {
+func (o *fileFlags) open(ctx context.Context, p *process, f *flagSet) (*input, *output, error) {
 	name := f.arg(0)
 	if o.inPlace && (o.out != "" || name == "" || name == "-") {
 		return nil, nil, usagef("%s: -in-place wants an input file, and no -o", f.Name())
 	}
-	in, err := p.open(name)
+	in, err := p.open(ctx, name)
 	if err != nil {
 		return nil, nil, err
 	}
