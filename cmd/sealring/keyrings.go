@@ -81,7 +81,7 @@ func (r *ringFlags) open(ctx context.Context, p *process, encrypt bool) (keyring
 		}
 	}
 	if r.passphrase || r.passphraseFile != "" {
-		secret, err := p.passphrase(r.passphraseFile, passphraseVariable, encrypt)
+		secret, err := p.passphrase(ctx, r.passphraseFile, passphraseVariable, encrypt)
 		if err != nil {
 			return nil, err
 		}

@@ -69,7 +69,7 @@ func (r *rootFlags) open(ctx context.Context, p *process, fresh bool) (keyring.K
 		}
 		return awskms.NewMRK(api, r.kmsKey, nil)
 	default:
-		secret, err := p.passphrase(r.passphraseFile, r.variable, fresh)
+		secret, err := p.passphrase(ctx, r.passphraseFile, r.variable, fresh)
 		if err != nil {
 			return nil, err
 		}

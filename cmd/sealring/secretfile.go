@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -80,7 +81,7 @@ func parseKey(b []byte) (key []byte, ok bool) {
 // passphrase returns the passphrase in the file, or if there is none in the environment
 // variable, or what is typed on a terminal. twice has it typed twice: for one that
 // something will be encrypted with.
-func (p *process) passphrase(file, variable string, twice bool) ([]byte, error) {
+func (p *process) passphrase(ctx context.Context, file, variable string, twice bool) ([]byte, error) {
 	var b []byte
 	switch value := p.getenv(variable); {
 	case file != "":
@@ -95,21 +96,21 @@ func (p *process) passphrase(file, variable string, twice bool) ([]byte, error) 
 	case value != "":
 		b = []byte(value)
 	case p.terminal(p.stdin) && p.terminal(p.stderr):
-		return p.typedPassphrase(twice)
+		return p.typedPassphrase(ctx, twice)
 	default:
 		return nil, usagef("no passphrase: it is not in a file, not in %s, and this is no terminal", variable)
 	}
 	return b, nil
 }
 
-func (p *process) typedPassphrase(twice bool) ([]byte, error) {
+func (p *process) typedPassphrase(ctx context.Context, twice bool) ([]byte, error) {
 	terminal, ok := p.stdin.(*os.File)
 	if !ok {
 		return nil, errors.New("no terminal")
 	}
 	ask := func(prompt string) ([]byte, error) {
 		fmt.Fprint(p.stderr, prompt)
-		b, err := term.ReadPassword(int(terminal.Fd()))
+		b, err := readPassword(ctx, int(terminal.Fd()))
 		fmt.Fprintln(p.stderr)
 		return b, err
 	}
@@ -131,4 +132,28 @@ func (p *process) typedPassphrase(twice bool) ([]byte, error) {
 		return nil, errors.New("the passphrases differ")
 	}
 	return b, nil
+}
+
+// readPassword reads a line from a terminal that does not show it meanwhile. If ctx ends
+// the wait, the terminal shows again what is typed.
+func readPassword(ctx context.Context, terminal int) ([]byte, error) {
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return nil, err
+	}
+	type result struct {
+		line []byte
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		line, err := term.ReadPassword(terminal)
+		read <- result{line, err}
+	}()
+	select {
+	case r := <-read:
+		return r.line, r.err
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), term.Restore(terminal, before))
+	}
 }
