@@ -44,6 +44,9 @@ func openAuditLog(ctx context.Context, path, name string, fresh bool, s *store.S
 	if torn := f.Torn(); torn.Size > 0 {
 		log.Warn("the audit log ended in an unfinished line, which was moved away", "file", torn.File, "bytes", torn.Size)
 	}
+	if fresh {
+		log.Warn("a new audit chain is begun (-audit-new-chain): nothing ties it to the one before")
+	}
 	a := &auditLog{file: f}
 	a.chain, err = audit.NewChain(ctx, f, state, &audit.ChainOptions{
 		Fresh: fresh,

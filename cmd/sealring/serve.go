@@ -66,7 +66,7 @@ func (s *serveFlags) add(f *flagSet) {
 	s.root.add(f, "", passphraseVariable)
 	f.StringVar(&s.audit, "audit", "", "`FILE` for the audit log: a line of JSON for each request, chained")
 	f.StringVar(&s.auditName, "audit-name", "", "what its chain is called in the store, for servers that share one: a `NAME` (default: that of the machine for -etcd, else default)")
-	f.BoolVar(&s.auditNew, "audit-new-chain", false, "begin a new chain: for a log that cannot be gone on with, which is verified and understood")
+	f.BoolVar(&s.auditNew, "audit-new-chain", false, "begin a new chain: for a log that cannot be gone on with, which is verified, understood and set aside (see sealring help verify)")
 	f.StringVar(&s.adminListen, "admin", "", "`ADDRESS` to listen at for operators (default: none)")
 	f.StringVar(&s.adminToken, "admin-token-file", "", "`FILE` with the token for backups")
 	f.DurationVar(&s.sweep, "sweep", time.Hour, "how often what is left of deleted keys is removed; 0 means never")

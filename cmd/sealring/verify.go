@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/sealring/sealring/audit"
 	"github.com/sealring/sealring/kms"
@@ -21,6 +22,10 @@ up to the newest anchor. The store is not changed, and must not be in use if it 
 What is found is printed, and the exit status is 1 then. The revision that is printed can
 be given to -at-least the next time: a store that was put back as a whole is found only
 so. -anchor takes anchors that the server has logged.
+
+A log that was found to be wrong stays wrong. When that is understood, set its files aside,
+begin another with serve -audit-new-chain, and have verify leave the old chain out with
+-audit-without.
 `
 
 // verification is what verify prints.
@@ -48,6 +53,8 @@ type auditReport struct {
 	Fault  string        `json:"fault,omitempty"`
 	Torn   int64         `json:"torn,omitempty"`
 	Chains []chainReport `json:"chains"`
+
+	Without []string `json:"without,omitempty"` // engines whose chains were left out
 }
 
 // chainReport is what an audit log proves of one chain.
@@ -72,6 +79,7 @@ func runVerify(ctx context.Context, p *process, args []string) error {
 		atLeast        uint64
 		log, name      string
 		anchors        listFlag
+		without        listFlag
 		pruned, asJSON bool
 	)
 	f := p.flags("verify", "[flags]", verifyText)
@@ -80,6 +88,7 @@ func runVerify(ctx context.Context, p *process, args []string) error {
 	f.StringVar(&log, "audit", "", "`FILE` with the audit log")
 	f.StringVar(&name, "audit-name", "", "what its chain is called in the store: a `NAME`, as for serve")
 	f.Var(&anchors, "anchor", "`ENGINE:NUMBER:MAC` that the audit log must reach; may be repeated")
+	f.Var(&without, "audit-without", "`ENGINE` whose chain is left out, as its log has been set aside; may be repeated")
 	f.BoolVar(&pruned, "audit-pruned", false, "the oldest files of the audit log may be gone")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	if help, err := f.parse(args, 0); help || err != nil {
@@ -88,7 +97,7 @@ func runVerify(ctx context.Context, p *process, args []string) error {
 	if err := s.check("verify"); err != nil {
 		return err
 	}
-	if log == "" && (name != "" || pruned || len(anchors) > 0) {
+	if log == "" && (name != "" || pruned || len(anchors)+len(without) > 0) {
 		return usagef("verify: name the audit log with -audit")
 	}
 	name, err := auditName(name, &s.store)
@@ -111,7 +120,7 @@ func runVerify(ctx context.Context, p *process, args []string) error {
 	v := &verification{}
 	v.Store, err = verifyStore(ctx, sealed, atLeast, s.store.damage)
 	if err == nil && log != "" {
-		v.Audit, err = verifyAudit(ctx, log, name, sealed, known)
+		v.Audit, err = verifyAudit(ctx, log, name, sealed, known, without)
 	}
 	if err := errors.Join(err, sealed.Close()); err != nil {
 		return err
@@ -165,7 +174,7 @@ func verifyStore(ctx context.Context, sealed *store.Sealed, atLeast uint64, dama
 }
 
 // verifyAudit checks an audit log with what the store and the caller know of it.
-func verifyAudit(ctx context.Context, path, name string, sealed *store.Sealed, known audit.Verification) (*auditReport, error) {
+func verifyAudit(ctx context.Context, path, name string, sealed *store.Sealed, known audit.Verification, without []string) (*auditReport, error) {
 	state, err := local.NewChainState(sealed, name)
 	if err != nil {
 		return nil, err
@@ -174,11 +183,19 @@ func verifyAudit(ctx context.Context, path, name string, sealed *store.Sealed, k
 	if err != nil {
 		return nil, err
 	}
-	known.Origins = stored.Origins
-	known.Anchors = append(known.Anchors, stored.Anchors...)
 	if len(stored.Origins) == 0 { // or else an empty log would be a good one
 		return &auditReport{Fault: fmt.Sprintf("the store knows no chain that is called %q", name), Chains: []chainReport{}}, nil
 	}
+	for _, engine := range without {
+		n := len(stored.Origins)
+		stored.Origins = slices.DeleteFunc(stored.Origins, func(o audit.Origin) bool { return o.Engine == engine })
+		stored.Anchors = slices.DeleteFunc(stored.Anchors, func(a audit.Anchor) bool { return a.Engine == engine })
+		if len(stored.Origins) == n {
+			return nil, usagef("verify: -audit-without: the store knows no chain of engine %q", engine)
+		}
+	}
+	known.Origins = stored.Origins
+	known.Anchors = append(known.Anchors, stored.Anchors...)
 	sources, err := audit.Sources(path)
 	if err != nil {
 		return nil, err
@@ -187,7 +204,7 @@ func verifyAudit(ctx context.Context, path, name string, sealed *store.Sealed, k
 		return &auditReport{Fault: fmt.Sprintf("there is no log at %s", path), Chains: []chainReport{}}, nil
 	}
 	found, err := audit.VerifyLog(ctx, sources, known)
-	r := &auditReport{Chains: []chainReport{}}
+	r := &auditReport{Chains: []chainReport{}, Without: without}
 	var fault *audit.Fault
 	switch {
 	case errors.As(err, &fault):
@@ -215,6 +232,9 @@ func (v *verification) print(w io.Writer) error {
 		fmt.Fprintf(w, "store: WRONG %s\n", text)
 	}
 	if a := v.Audit; a != nil {
+		for _, engine := range a.Without {
+			fmt.Fprintf(w, "audit: chain %s was left out\n", engine)
+		}
 		for _, c := range a.Chains {
 			if c.First == 0 {
 				fmt.Fprintf(w, "audit: chain %s, no events\n", c.Engine)
