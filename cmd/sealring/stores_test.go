@@ -9,10 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/stretchr/testify/require"
 
+	enginekms "github.com/sealring/sealring/kms"
 	"github.com/sealring/sealring/local"
 	"github.com/sealring/sealring/store"
 	"github.com/sealring/sealring/store/boltstore"
@@ -376,4 +378,38 @@ func TestKeys(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(s.ok(append([]string{"keys", "describe", id, "-json"}, s.opening()...)...)), &k))
 	require.Equal(t, "SYMMETRIC_DEFAULT", k.Spec)
 	s.fails(exitFailed, append([]string{"keys", "describe", "alias/none"}, s.opening()...)...)
+}
+
+// TestKeysOfAnOldStore lists keys whose rotation is due, and whose material has expired:
+// neither is done, and nothing of the store changes.
+func TestKeysOfAnOldStore(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	before := time.Now().AddDate(-1, 0, 0)
+	root := b.key("root.key")
+	cloud, err := local.Open(b.path("kms.db"), &local.Options{
+		KeyFile: root, SweepEvery: -1, Configure: func(c *enginekms.Config) { c.Now = func() time.Time { return before } },
+	})
+	require.NoError(t, err)
+	client := cloud.SDK("eu-west-1")
+	due, err := client.CreateKey(t.Context(), &kms.CreateKeyInput{})
+	require.NoError(t, err)
+	_, err = client.EnableKeyRotation(t.Context(), &kms.EnableKeyRotationInput{KeyId: due.KeyMetadata.KeyId})
+	require.NoError(t, err)
+	deleted, err := client.CreateKey(t.Context(), &kms.CreateKeyInput{})
+	require.NoError(t, err)
+	_, err = client.ScheduleKeyDeletion(t.Context(), &kms.ScheduleKeyDeletionInput{KeyId: deleted.KeyMetadata.KeyId})
+	require.NoError(t, err)
+	require.NoError(t, cloud.Close())
+	file := b.read("kms.db")
+
+	var listed []keyInfo
+	opening := []string{"-json", "-data", b.path("kms.db"), "-plain-root-key", root}
+	require.NoError(t, json.Unmarshal([]byte(b.ok(append([]string{"keys", "list"}, opening...)...)), &listed))
+	require.Len(t, listed, 1)
+	require.Equal(t, *due.KeyMetadata.Arn, listed[0].ARN)
+	require.Equal(t, "Enabled", listed[0].State)
+	b.ok(append([]string{"keys", "describe", listed[0].ID}, opening...)...)
+	b.fails(exitFailed, append([]string{"keys", "describe", *deleted.KeyMetadata.KeyId}, opening...)...)
+	require.Equal(t, file, b.read("kms.db"))
 }
