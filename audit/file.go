@@ -122,7 +122,8 @@ var (
 
 // OpenFile opens the log at path, or creates it with mode 0600, and locks it. What a
 // crash has left of unfinished lines at its end is moved to a file of its own first;
-// [File.Torn] tells. The directory must exist. The error is [ErrLocked] if another
+// [File.Torn] tells. A file that does not begin with an event is something else: it is
+// refused and left as it is. The directory must exist. The error is [ErrLocked] if another
 // process has the log open.
 func OpenFile(path string, o *FileOptions) (*File, error) {
 	return openFile(path, o, createFile)

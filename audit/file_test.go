@@ -3,7 +3,6 @@ package audit_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -248,69 +247,6 @@ func TestFileConcurrently(t *testing.T) {
 	wg.Wait()
 	require.NoError(t, f.Close())
 	require.ElementsMatch(t, idsTo(800), ids(t, strings.Join(readAll(t, path), "")))
-}
-
-func TestFileCutsATornLine(t *testing.T) {
-	t.Parallel()
-	path := newPath(t)
-	f := openFile(t, path, nil)
-	record(t, f, 1, 2)
-	require.NoError(t, f.Record(t.Context(), small(3)))
-	require.NoError(t, f.Close())
-	whole := read(t, path)
-	two := strings.LastIndexByte(whole[:len(whole)-1], '\n') + 1
-	for n := two; n <= len(whole); n++ {
-		require.NoError(t, os.WriteFile(path, []byte(whole[:n]), 0o600))
-		f := openFile(t, path, nil)
-		torn := f.Torn()
-		switch n {
-		case two, len(whole):
-			require.Zero(t, torn)
-		default:
-			require.EqualValues(t, n-two, torn.Size)
-			require.Equal(t, whole[two:n], read(t, torn.File))
-			require.NoError(t, os.Remove(torn.File))
-		}
-		record(t, f, 4, 4)
-		require.NoError(t, f.Close())
-		want := []string{"event-1", "event-2", "event-4"}
-		if n == len(whole) {
-			want = []string{"event-1", "event-2", "event-3", "event-4"}
-		}
-		require.Equal(t, want, ids(t, read(t, path)))
-	}
-}
-
-func TestFileCutsWhatAPowerLossLeaves(t *testing.T) {
-	t.Parallel()
-	one, two := string(ref(event(1)).AppendJSON(nil))+"\n", string(ref(event(2)).AppendJSON(nil))+"\n"
-	zeros := strings.Repeat("\x00", 5000)
-	path := newPath(t)
-	for i, tt := range []struct{ content, whole string }{
-		{"", ""},
-		{"x", ""},
-		{zeros, ""},
-		{one + zeros, one},
-		{one + zeros + "\n", one},
-		{one + zeros + two, one},
-		{one + two[:50] + zeros + "\n" + two, one},
-		{strings.Repeat(one, 9000) + zeros, strings.Repeat(one, 9000)},
-	} {
-		require.NoError(t, os.WriteFile(path, []byte(tt.content), 0o600))
-		f := openFile(t, path, nil)
-		require.Equal(t, tt.whole, read(t, path))
-		torn := f.Torn()
-		require.Equal(t, len(tt.content)-len(tt.whole), int(torn.Size))
-		if torn.Size > 0 {
-			require.Equal(t, fmt.Sprintf("%s.torn-%d", path, i), torn.File, "no earlier one is overwritten")
-			require.Equal(t, tt.content[len(tt.whole):], read(t, torn.File))
-		}
-		require.NoError(t, f.Close())
-	}
-	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("x", 4<<20)), 0o600))
-	_, err := audit.OpenFile(path, nil)
-	require.ErrorContains(t, err, "is no log")
-	require.Len(t, read(t, path), 4<<20)
 }
 
 func TestFileFailsAtEachCall(t *testing.T) {

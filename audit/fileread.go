@@ -11,6 +11,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -148,6 +149,11 @@ func cutTorn(path string) (Torn, error) {
 	if _, err := f.ReadAt(end, from); err != nil {
 		return Torn{}, fmt.Errorf("audit: %s: %w", path, err)
 	}
+	if ok, err := beginsAsLog(f, end); err != nil {
+		return Torn{}, fmt.Errorf("audit: %s: %w", path, err)
+	} else if !ok {
+		return Torn{}, fmt.Errorf("audit: %s is no log: it does not begin with an event", path)
+	}
 	whole := end
 	if i := bytes.IndexByte(end, 0); i >= 0 {
 		whole = end[:i]
@@ -167,6 +173,28 @@ func cutTorn(path string) (Torn, error) {
 		return Torn{}, fmt.Errorf("audit: %w", err)
 	}
 	return torn, nil
+}
+
+// beginsAsLog reports whether a file, whose end is given, begins as a log does, or is
+// nothing but what a crash has left of one: what is something else is neither cut nor
+// appended to.
+func beginsAsLog(f io.ReaderAt, end []byte) (bool, error) {
+	start := make([]byte, len(lineChained))
+	n, err := f.ReadAt(start, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	start, _, torn := bytes.Cut(start[:n], []byte{0})
+	if len(start) == 0 {
+		return len(bytes.Trim(end, "\x00")) == 0, nil
+	}
+	for _, line := range []string{lineChained, lineAlone} {
+		short := torn || n < len(line) // and ends there
+		if strings.HasPrefix(string(start), line) || short && strings.HasPrefix(line, string(start)) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // setAside keeps what is cut off the log at path, durably, in a new file.

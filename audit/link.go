@@ -17,6 +17,9 @@ const (
 	linkMAC    = `,"mac":"`
 	linkEnd    = `"},`
 
+	lineChained = "{" + linkEngine // how the line of a chained event begins
+	lineAlone   = `{"eventVersion":`
+
 	maxEngine = 64              // bytes of an engine's name
 	macDigits = 2 * sha256.Size // of a MAC in hexadecimal
 )

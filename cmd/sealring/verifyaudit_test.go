@@ -123,3 +123,15 @@ func TestVerifyPrunedLog(t *testing.T) {
 	text := fresh.ok(append([]string{"verify", "-audit", fresh.path("audit.jsonl")}, fresh.opening()...)...)
 	require.Contains(t, text, ", no events\n")
 }
+
+// TestAuditIsNoOtherFile names a file of the server's as the audit log, by mistake.
+func TestAuditIsNoOtherFile(t *testing.T) {
+	t.Parallel()
+	s, _, _ := used(t, 1)
+	for _, name := range []string{"kms.db", "root.key", "credentials"} {
+		before := s.read(name)
+		args := append(s.opening(), "-listen", "127.0.0.1:0", "-credentials", s.path("credentials"), "-audit", s.path(name))
+		require.Contains(t, s.fails(exitFailed, append([]string{"serve"}, args...)...), "is no log")
+		require.Equal(t, before, s.read(name), name)
+	}
+}
