@@ -82,17 +82,32 @@ func (a *admin) sendBackup(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "wrong token", http.StatusUnauthorized)
 		return
 	}
-	// A backup may take longer than any other answer.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Trailer", backupEnd)
-	n, err := a.backup(r.Context(), w)
+	n, err := a.backup(r.Context(), &patientWriter{w, http.NewResponseController(w)})
 	if err != nil {
 		a.log.Error("backup failed", "error", err)
 		panic(http.ErrAbortHandler) // cuts the answer off: half a file does not look whole
 	}
 	w.Header().Set(backupEnd, fmt.Sprint(n))
 	a.log.Info("backup sent", "bytes", n, "remote", r.RemoteAddr)
+}
+
+// backupStall is how long a client may take for one piece of a backup. Meanwhile the
+// store's file keeps all that was in it when the backup began.
+const backupStall = time.Minute
+
+// patientWriter writes an answer that may take longer than any other, as long as it goes
+// on.
+type patientWriter struct {
+	w        io.Writer
+	deadline *http.ResponseController
+}
+
+// Write gives the piece its own time.
+func (p *patientWriter) Write(b []byte) (int, error) {
+	_ = p.deadline.SetWriteDeadline(time.Now().Add(backupStall)) // without it, that of all answers holds
+	return p.w.Write(b)
 }
 
 func (a *admin) authorised(r *http.Request) bool {

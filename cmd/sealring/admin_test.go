@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -100,6 +101,46 @@ func TestBackupsAreGuarded(t *testing.T) {
 	}
 	a.token = nil
 	require.Equal(t, http.StatusNotFound, ask(a, request("127.0.0.1:1", "Bearer ")).Code, "no token opens nothing")
+}
+
+// deadlines is an answer that notes until when each piece of it may be written.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	until []time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(until time.Time) error {
+	d.until = append(d.until, until)
+	return nil
+}
+
+// TestStalledBackupEnds has each piece of a backup be bounded, and not all of it: who
+// stops reading would keep the store's file from shrinking for ever.
+func TestStalledBackupEnds(t *testing.T) {
+	t.Parallel()
+	const token = "0123456789abcdef"
+	a := newAdmin(store.NewMemory())
+	a.token = []byte(token)
+	a.backup = func(_ context.Context, w io.Writer) (n int64, err error) {
+		for range 3 {
+			wrote, err := io.WriteString(w, "copy")
+			if n += int64(wrote); err != nil {
+				return n, err
+			}
+		}
+		return n, nil
+	}
+	r := httptest.NewRequest(http.MethodPost, "/backup", nil)
+	r.RemoteAddr = "127.0.0.1:1"
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	before := time.Now()
+	a.handler().ServeHTTP(w, r)
+	require.Equal(t, "copycopycopy", w.Body.String())
+	require.Len(t, w.until, 3)
+	for _, until := range w.until {
+		require.False(t, until.Before(before.Add(backupStall)), "never without a bound, which is zero")
+	}
 }
 
 // TestHalfABackupIsNoBackup has a backup fail on its way: the client sees that, and its

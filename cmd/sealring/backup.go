@@ -47,6 +47,11 @@ func runBackup(ctx context.Context, p *process, args []string) error {
 	case out == "" || out == "-":
 		return usagef("backup: name a file with -o")
 	}
+	if force {
+		if err := notInUse(out); err != nil {
+			return err
+		}
+	}
 	dst, err := p.create(out, force, 0o600)
 	if err != nil {
 		return forceable(err)
@@ -73,6 +78,19 @@ func runBackup(ctx context.Context, p *process, args []string) error {
 	}
 	_, err = fmt.Fprintf(p.stdout, "%s: %d bytes\n", out, n)
 	return err
+}
+
+// notInUse refuses to replace the store of a running server: what that would write from
+// then on would be in a file without a name.
+func notInUse(path string) error {
+	s, err := openFile(path, true, false)
+	switch {
+	case errors.Is(err, boltstore.ErrLocked):
+		return fmt.Errorf("%w: a backup does not replace it", err)
+	case err != nil:
+		return nil // it is no store, or not there
+	}
+	return s.Close()
 }
 
 // backupFile copies the store in a file that nobody else writes.

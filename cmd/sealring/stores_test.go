@@ -191,6 +191,8 @@ func TestBackupOfARunningServer(t *testing.T) {
 	require.NoError(t, err)
 	response.Body.Close()
 	require.Equal(t, http.StatusMethodNotAllowed, response.StatusCode)
+	require.Contains(t, s.fails(exitInUse, "backup", "-admin", url, "-admin-token-file", token, "-force", "-o", s.path("kms.db")), "does not replace it")
+	require.Contains(t, s.ok("backup", "-admin", url, "-admin-token-file", token, "-force", "-o", s.path("copy.db")), "bytes")
 	s.fails(exitUsage, "backup", "-admin", "127.0.0.1", "-admin-token-file", token, "-o", s.path("other.db"))
 	require.Zero(t, at.end())
 	s.fails(exitFailed, "backup", "-admin", url, "-admin-token-file", token, "-o", s.path("other.db"))
