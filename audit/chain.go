@@ -112,7 +112,8 @@ var _ Sink = (*Chain)(nil)
 // NewChain returns a chain that passes its events on to sink, which takes events from
 // nobody else. It goes on with the chain that is in state, after it has verified what the
 // log has behind the newest anchor: the error is a [*Fault] if that was changed or does
-// not reach the anchor. Without a state it begins a chain, whose engine is a random UUID.
+// not reach the anchor. Without a state it begins a chain, whose engine is a random UUID,
+// unless the log has events of a chain: they are of another state, or it was lost.
 // No other chain may use the same sink or state meanwhile.
 func NewChain(ctx context.Context, sink Sink, state ChainState, o *ChainOptions) (*Chain, error) {
 	c := &Chain{sink: sink, state: state}
@@ -134,8 +135,12 @@ func NewChain(ctx context.Context, sink Sink, state ChainState, o *ChainOptions)
 		return nil, fmt.Errorf("audit: state of the chain: %w", err)
 	}
 	switch {
-	case c.o.Fresh || head.Engine == "" || c.log == nil && !head.closed:
+	case c.o.Fresh || c.log == nil && !head.closed:
 		err = c.begin(ctx)
+	case head.Engine == "":
+		if err = c.unchained(); err == nil {
+			err = c.begin(ctx)
+		}
 	default:
 		err = c.resume(head)
 	}
@@ -155,6 +160,23 @@ func NewChain(ctx context.Context, sink Sink, state ChainState, o *ChainOptions)
 		return nil, err
 	}
 	return c, nil
+}
+
+// unchained returns a [*Fault] if the log has an event of a chain. The state knows of none:
+// behind those events a new chain could never be verified.
+func (c *Chain) unchained() error {
+	if c.log == nil {
+		return nil
+	}
+	for line, err := range c.log.Replay("", 0) {
+		if err != nil {
+			return err
+		}
+		if l, _, ok := parseLink(line.Text); ok {
+			return &Fault{Kind: Foreign, File: line.File, Line: line.Number, Engine: l.Engine, From: l.Seq, To: l.Seq}
+		}
+	}
+	return nil
 }
 
 // begin makes a new chain.

@@ -269,3 +269,35 @@ func TestChainFormatIsFixed(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 2, r.Chains[0].Proven)
 }
+
+// TestChainDoesNotBeginBehindAnother: a log whose events no state knows of could never be
+// verified again. Events without a chain, and an operator who insists, are no matter.
+func TestChainDoesNotBeginBehindAnother(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	f := openFile(t, path, nil)
+	require.NoError(t, f.Record(t.Context(), event(1)))
+	c, err := audit.NewChain(t.Context(), f, &memoryState{}, nil)
+	require.NoError(t, err)
+	require.NoError(t, c.Record(t.Context(), event(2)))
+	require.NoError(t, c.Close(t.Context()))
+
+	state := &memoryState{}
+	_, err = audit.NewChain(t.Context(), f, state, nil)
+	var fault *audit.Fault
+	require.ErrorAs(t, err, &fault)
+	require.Equal(t, audit.Foreign, fault.Kind)
+	require.Equal(t, 2, fault.Line)
+	require.Equal(t, uint64(1), fault.From)
+	origin, _, err := state.Load(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, origin, "nothing is begun")
+
+	c, err = audit.NewChain(t.Context(), f, state, &audit.ChainOptions{Fresh: true})
+	require.NoError(t, err)
+	require.NoError(t, c.Close(t.Context()))
+
+	broken := &stepLog{replay: errors.New("unreadable")}
+	_, err = audit.NewChain(t.Context(), broken, &memoryState{}, nil)
+	require.ErrorIs(t, err, broken.replay)
+}

@@ -46,6 +46,11 @@ type Options struct {
 	// AuditLog is the path of a log of all requests, in place of Audit, for a cloud that is
 	// kept: JSON lines, an [audit.File], in a chain whose state is in the store. See
 	// [Cloud.AuditState] for how it is verified.
+	//
+	// A log that does not reach as far as the store knows, was changed, or is that of another
+	// store gives an [*audit.Fault], and nothing is opened. When it is clear what happened,
+	// keep the log's files elsewhere, and go on with a new log under another AuditName; or,
+	// if it is the store that has no chain yet, under the same.
 	AuditLog string
 	// AuditName is the chain's name in the store: "default". Processes that share a store
 	// have chains of different names.
