@@ -114,6 +114,9 @@ func (s *Store) follower(next *file) (int, error) {
 
 // swap gives next the store's name. The caller holds disk.
 func (s *Store) swap(next *file) error {
+	if err := s.file.isAt(s.path); err != nil {
+		return err
+	}
 	if err := os.Rename(next.f.Name(), s.path); err != nil {
 		return fmt.Errorf("boltstore: %w", err)
 	}

@@ -22,8 +22,8 @@ var (
 	ErrFull = errors.New("boltstore: no room to write")
 
 	// ErrFailed is matched by the error of [Store.Update] when a commit ended so that
-	// nobody knows what the file holds, as when a flush fails, and by every Update from
-	// then on. Views and watches go on with what was committed before. The store has to
+	// nobody knows what the file holds, as when a flush fails, or found the file removed or
+	// replaced by another, and by every Update from then on. Views and watches go on with what was committed before. The store has to
 	// be closed and opened again: what the failed updates wrote is then there or not.
 	ErrFailed = errors.New("boltstore: a commit failed, the store must be opened again")
 )

@@ -93,6 +93,25 @@ func openDB(f *os.File, o *Options) (db *bbolt.DB, err error) {
 	return nil, writeError(f.Name(), err) // a new file is written to
 }
 
+// isAt returns an error that matches [ErrFailed] if another file is at path by now, or none:
+// what is committed to this one would end with the process.
+func (f *file) isAt(path string) error {
+	now, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: the file was removed or renamed: %w", ErrFailed, err)
+	} else if err != nil {
+		return nil // that it is gone is not known
+	}
+	is, err := f.f.Stat()
+	switch {
+	case err != nil:
+		return fmt.Errorf("boltstore: %w", err)
+	case !os.SameFile(is, now):
+		return fmt.Errorf("%w: %s was replaced by another file", ErrFailed, path)
+	}
+	return nil
+}
+
 // errPanic is what guard makes of a panic.
 var errPanic = errors.New("the file cannot be used")
 

@@ -172,6 +172,9 @@ func (s *Store) commitNext() bool {
 	s.mu.Unlock()
 	close(b.taken)
 	if err == nil {
+		err = s.file.isAt(s.path)
+	}
+	if err == nil {
 		if err = s.file.commit(b.changes, b.head.Revision()); err != nil {
 			err = s.file.failure(err)
 		}

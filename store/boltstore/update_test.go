@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -283,6 +284,39 @@ func TestAFailedFlushEndsUpdates(t *testing.T) {
 	require.ErrorIs(t, s.Compact(t.Context()), ErrFailed)
 	require.Equal(t, []string{"kept=1"}, has(t, s))
 	wholeAgain(t, s)
+}
+
+// TestAFileThatIsTakenAway: nothing is acknowledged that only a file without a name holds.
+func TestAFileThatIsTakenAway(t *testing.T) {
+	t.Parallel()
+	for name, take := range map[string]func(path string) error{
+		"removed":     os.Remove,
+		"renamed":     func(path string) error { return os.Rename(path, path+".old") },
+		"with folder": func(path string) error { return os.RemoveAll(filepath.Dir(path)) },
+		"replaced": func(path string) error {
+			if err := os.WriteFile(path+".new", []byte("a backup"), 0o600); err != nil {
+				return err
+			}
+			return os.Rename(path+".new", path)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t)
+			require.NoError(t, s.Update(t.Context(), put("a", 1)))
+			require.NoError(t, s.Compact(t.Context()))
+			require.NoError(t, s.Update(t.Context(), put("a", 2)), "it is the file of that name still")
+			require.NoError(t, take(s.path))
+			there, _ := os.ReadFile(s.path)
+			require.Error(t, s.Compact(t.Context()))
+			after, _ := os.ReadFile(s.path)
+			require.Equal(t, there, after, "what is there now is somebody else's")
+			require.ErrorIs(t, s.Update(t.Context(), put("a", 3)), ErrFailed)
+			require.ErrorIs(t, s.Update(t.Context(), put("a", 3)), ErrFailed)
+			require.ErrorIs(t, s.Compact(t.Context()), ErrFailed)
+			require.Equal(t, []string{"a=2"}, has(t, s))
+		})
+	}
 }
 
 // TestAFailureOfCompactEndsWaitingUpdates: an update that waits for the disk when Compact
