@@ -20,7 +20,8 @@
 //	decide and explain AWS policies            policy
 //	verify Nitro enclaves, seal answers        nitro, nitro/nitrotest in tests
 //	know who called and what was answered      identity, audit
-//	keep the keys of a local KMS               store
+//	keep the keys of a local KMS               store, store/boltstore, store/etcdstore
+//	run it as a server, look after its store   cmd/sealring
 //	test a keyring or a store of your own      keyring/keyringtest, store/storetest
 //
 // # The floors
@@ -34,17 +35,18 @@
 //	          kmscrypto            KMS keys behind the interfaces of package crypto
 //	floor 1   keyring, …/awskms    keyrings, materials, managers
 //	          keyring/branchkey    the hierarchical keyring and its key stores
-//	          store                transactions in memory, sealing
+//	          store, …/boltstore   transactions in memory and in a file, sealing
 //	          identity, audit      who calls; what was recorded
 //	floor 0   policy               AWS policies, decided and explained
 //	          nitro                attestation documents and envelopes of Nitro enclaves
 //	          internal/…           mechanism
 //
-// Modules of their own, beside this one: tinkkms wraps the keysets of Tink with KMS
-// keys.
+// Modules of their own, beside this one: cmd/sealring is a server and a tool,
+// store/etcdstore keeps a store on an etcd cluster, and tinkkms wraps the keysets of Tink
+// with KMS keys.
 //
 // Packages policy, envelope, keyring, store, identity and audit need the standard library
-// only, package nitro a CBOR library besides; the AWS SDK is compiled by those that name
+// only, packages nitro and store/boltstore a CBOR library and bbolt besides; the AWS SDK is compiled by those that name
 // its types: kms, kmscrypto, keyring/awskms, keyring/branchkey, endpoint and local.
 //
 // # Compatibility

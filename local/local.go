@@ -53,7 +53,8 @@ type Options struct {
 	// if it is the store that has no chain yet, under the same.
 	AuditLog string
 	// AuditName is the chain's name in the store: "default". Processes that share a store
-	// have chains of different names.
+	// have chains of different names. A cloud whose log is lost or was changed does not open
+	// with it ([audit.Fault]); another name, with another log, begins another chain.
 	AuditName string
 	// Changes is told of what has changed: rotations, deletions, expiries and requests that
 	// change something. An [audit.Bus] is one.

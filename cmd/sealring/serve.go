@@ -20,7 +20,8 @@ root key: a passphrase, a KMS key elsewhere, or, asked for by name, a plain key 
 Requests are signed with the access keys of the credentials file.
 
 What weakens the server has to be named: -insecure-dev, -insecure-http, -plain-root-key,
--root-kms-insecure-http, -memory, an etcd URL without TLS. It is logged at the start, on standard error like all else.
+-root-kms-insecure-http, -memory, an etcd URL without TLS. It is logged at the start, on
+standard error like all else.
 
 The admin listener (-admin) answers GET /healthz, /readyz and /metrics, and with a token
 POST /backup, see sealring help backup.
