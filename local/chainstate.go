@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding"
 	"errors"
 	"fmt"
@@ -17,10 +18,21 @@ import (
 //	audit/NAME/newest          the engine of the newest chain
 //	audit/NAME/head/ENGINE     where a chain stood when it was anchored last
 //	audit/NAME/origin/ENGINE   what it is verified with
+//	audit/NAME/owner           who goes on with it: random, of a process's ChainState
+//
+// If another process goes on with the chain, what the first one stores from then on fails
+// with [ErrChainTaken]: two logs would have events of the same numbers.
 type ChainState struct {
 	store store.Store
 	name  string
+
+	token string // what audit/NAME/owner says from the first StoreHead on
+	owns  bool   // since then; guarded by the chain, which does not call concurrently
 }
+
+// ErrChainTaken is wrapped by the errors of a [ChainState] whose name another process has
+// taken for its own chain.
+var ErrChainTaken = errors.New("local: another process goes on with the audit chain of this name")
 
 var _ audit.ChainState = (*ChainState)(nil)
 
@@ -31,7 +43,7 @@ func NewChainState(s *store.Sealed, name string) (*ChainState, error) {
 	if name == "" || len(name) > 64 || odd {
 		return nil, fmt.Errorf("local: name of an audit chain: 1 to 64 printable characters without a slash: %q", name)
 	}
-	return &ChainState{s, name}, nil
+	return &ChainState{store: s, name: name, token: rand.Text()}, nil
 }
 
 func (s *ChainState) key(parts ...string) string {
@@ -66,12 +78,31 @@ func (s *ChainState) StoreOrigin(ctx context.Context, o audit.Origin) error {
 
 // StoreHead implements [audit.ChainState].
 func (s *ChainState) StoreHead(ctx context.Context, h audit.Head) error {
-	return s.store.Update(ctx, func(tx store.Tx) error {
+	err := s.store.Update(ctx, func(tx store.Tx) error {
+		if err := s.own(tx); err != nil {
+			return err
+		}
 		if err := save(tx, s.key("head", h.Engine), h); err != nil {
 			return err
 		}
 		return tx.Put(s.key("newest"), []byte(h.Engine))
 	})
+	s.owns = s.owns || err == nil
+	return err
+}
+
+// own makes the name this process's own, once, and finds out later if it is not any more.
+func (s *ChainState) own(tx store.Tx) error {
+	if !s.owns {
+		return tx.Put(s.key("owner"), []byte(s.token))
+	}
+	switch owner, err := tx.Get(s.key("owner")); {
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return err
+	case string(owner) != s.token:
+		return fmt.Errorf("%w: %q", ErrChainTaken, s.name)
+	}
+	return nil
 }
 
 // Verification returns what the log is verified with: the origins and the newest anchors

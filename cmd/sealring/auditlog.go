@@ -48,7 +48,7 @@ func openAuditLog(ctx context.Context, path, name string, fresh bool, s *store.S
 		log.Warn("a new audit chain is begun (-audit-new-chain): nothing ties it to the one before")
 	}
 	a := &auditLog{file: f}
-	a.chain, err = audit.NewChain(ctx, f, state, &audit.ChainOptions{
+	a.chain, err = audit.NewChain(ctx, f, &loudState{ChainState: state, log: log}, &audit.ChainOptions{
 		Fresh: fresh,
 		Anchor: func(_ context.Context, at audit.Anchor) error {
 			a.anchored.Store(at.Seq)
@@ -63,6 +63,27 @@ func openAuditLog(ctx context.Context, path, name string, fresh bool, s *store.S
 		return nil, errors.Join(err, f.Close())
 	}
 	return a, nil
+}
+
+// loudState is a chain's state that tells the operators when a chain cannot be anchored,
+// long before it refuses events for that.
+type loudState struct {
+	audit.ChainState
+	log    *slog.Logger
+	failed bool // the last time; a chain does not call concurrently
+}
+
+// StoreHead implements [audit.ChainState].
+func (s *loudState) StoreHead(ctx context.Context, h audit.Head) error {
+	err := s.ChainState.StoreHead(ctx, h)
+	switch {
+	case err != nil && !s.failed:
+		s.log.Error("the audit log cannot be anchored; if this goes on, requests will be refused", "error", err)
+	case err == nil && s.failed:
+		s.log.Info("the audit log can be anchored again")
+	}
+	s.failed = err != nil
+	return err
 }
 
 // Record implements [audit.Sink].
