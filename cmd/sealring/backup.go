@@ -27,7 +27,7 @@ is not in it: keep that too.
 func runBackup(ctx context.Context, p *process, args []string) error {
 	var (
 		data, from, token, ca, out string
-		force                      bool
+		force, asJSON              bool
 	)
 	f := p.flags("backup", "[flags] -o FILE", backupText)
 	f.StringVar(&data, "data", "", "`FILE` that holds the store")
@@ -36,6 +36,7 @@ func runBackup(ctx context.Context, p *process, args []string) error {
 	f.StringVar(&ca, "admin-cacert", "", "PEM `FILE` with the CA of its certificate")
 	f.StringVar(&out, "o", "", "`FILE` for the copy")
 	f.BoolVar(&force, "force", false, "replace the file if it is there already")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
 	if help, err := f.parse(args, 0); help || err != nil {
 		return err
 	}
@@ -76,7 +77,18 @@ func runBackup(ctx context.Context, p *process, args []string) error {
 	if err := dst.commit(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, "%s: %d bytes\n", out, n)
+	return printCopied(p, out, n, asJSON)
+}
+
+// printCopied says which file was made.
+func printCopied(p *process, file string, n int64, asJSON bool) error {
+	if asJSON {
+		return printJSON(p.stdout, struct {
+			File  string `json:"file"`
+			Bytes int64  `json:"bytes"`
+		}{file, n})
+	}
+	_, err := fmt.Fprintf(p.stdout, "%s: %d bytes\n", file, n)
 	return err
 }
 

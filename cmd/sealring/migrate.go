@@ -29,11 +29,13 @@ func runMigrate(ctx context.Context, p *process, args []string) error {
 		s       sealedFlags
 		to      storeFlags
 		newRoot rootFlags
+		asJSON  bool
 	)
 	f := p.flags("migrate", "[flags]", migrateText)
 	s.add(f)
 	to.add(f, "to-")
 	newRoot.add(f, "new-", newPassphraseVariable)
+	f.BoolVar(&asJSON, "json", false, "print JSON")
 	if help, err := f.parse(args, 0); help || err != nil {
 		return err
 	}
@@ -44,7 +46,7 @@ func runMigrate(ctx context.Context, p *process, args []string) error {
 		if s.store.data == "" || s.root.named()+newRoot.named() > 0 {
 			return usagef("migrate: to bring a file to the newest format, name it with -data, and no key; to copy, name -to-data or -to-etcd")
 		}
-		return renew(ctx, p, s.store.data)
+		return renew(ctx, p, s.store.data, asJSON)
 	}
 	if err := errors.Join(to.check("migrate"), s.root.check("migrate")); err != nil {
 		return err
@@ -70,12 +72,15 @@ func runMigrate(ctx context.Context, p *process, args []string) error {
 	if err := errors.Join(err, source.Close()); err != nil {
 		return err
 	}
+	if asJSON {
+		return printJSON(p.stdout, map[string]int{"records": records})
+	}
 	_, err = fmt.Fprintf(p.stdout, "%d records were copied and compared\n", records)
 	return err
 }
 
 // renew opens a file for writing, which brings it to the newest format, and compacts it.
-func renew(ctx context.Context, p *process, path string) error {
+func renew(ctx context.Context, p *process, path string, asJSON bool) error {
 	before, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -90,6 +95,9 @@ func renew(ctx context.Context, p *process, path string) error {
 	after, err := os.Stat(path)
 	if err != nil {
 		return err
+	}
+	if asJSON {
+		return printCopied(p, path, after.Size(), true)
 	}
 	_, err = fmt.Fprintf(p.stdout, "%s: in the newest format, %d bytes instead of %d\n", path, after.Size(), before.Size())
 	return err

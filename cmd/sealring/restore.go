@@ -24,11 +24,13 @@ func runRestore(ctx context.Context, p *process, args []string) error {
 		data    string
 		root    rootFlags
 		atLeast uint64
+		asJSON  bool
 	)
 	f := p.flags("restore", "[flags] -data FILE BACKUP", restoreText)
 	f.StringVar(&data, "data", "", "`FILE` that will hold the store")
 	root.add(f, "", passphraseVariable)
 	f.Uint64Var(&atLeast, "at-least", 0, "refuse a store whose `REVISION` is lower; wants a root key")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
 	if help, err := f.parse(args, 1); help || err != nil {
 		return err
 	}
@@ -69,8 +71,7 @@ func runRestore(ctx context.Context, p *process, args []string) error {
 	if err := out.commit(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stdout, "%s: %d bytes\n", data, n)
-	return err
+	return printCopied(p, data, n, asJSON)
 }
 
 // checkBackup opens every record of a store in a file.

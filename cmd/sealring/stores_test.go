@@ -416,3 +416,34 @@ func TestKeysOfAnOldStore(t *testing.T) {
 	b.fails(exitFailed, append([]string{"keys", "describe", *deleted.KeyMetadata.KeyId}, opening...)...)
 	require.Equal(t, file, b.read("kms.db"))
 }
+
+// TestStoreCommandsInJSON has what makes or changes a store say in JSON what it has made.
+func TestStoreCommandsInJSON(t *testing.T) {
+	t.Parallel()
+	s, _, _ := used(t, 1)
+	result := func(args ...string) (r struct {
+		File           string
+		Bytes, Records int64
+	}) {
+		require.NoError(t, json.Unmarshal([]byte(s.ok(args...)), &r))
+		return r
+	}
+	size := func(name string) int64 {
+		info, err := os.Stat(s.path(name))
+		require.NoError(t, err)
+		return info.Size()
+	}
+	made := result("backup", "-json", "-data", s.path("kms.db"), "-o", s.path("copy.db"))
+	require.Equal(t, s.path("copy.db"), made.File)
+	require.Equal(t, size("copy.db"), made.Bytes)
+	made = result("restore", "-json", "-data", s.path("again.db"), s.path("copy.db"))
+	require.Equal(t, s.path("again.db"), made.File)
+	require.Equal(t, size("again.db"), made.Bytes)
+	made = result("migrate", "-json", "-data", s.path("kms.db"))
+	require.Equal(t, s.path("kms.db"), made.File)
+	require.Equal(t, size("kms.db"), made.Bytes)
+	records := s.verify(exitOK, s.opening()...).Store.Records
+	made = result(append([]string{"migrate", "-json", "-to-data", s.path("moved.db")}, s.opening()...)...)
+	require.Equal(t, int64(records), made.Records)
+	require.Positive(t, made.Records)
+}
