@@ -109,15 +109,18 @@ func TestHints(t *testing.T) {
 	const omega, k = 80, 4 // ML-DSA-44
 	private := key(t, mldsa.MLDSA44())
 	public := private.PublicKey().Bytes()
-	for i := range 20 {
-		message := []byte{byte(i)}
+	for i, tried := byte(0), 0; i < 20; tried++ {
+		require.Less(t, tried, 40, "few signatures have as many hints as there can be, or hardly one")
+		message := []byte{byte(tried)}
 		signature, err := private.Sign(nil, message, nil)
 		require.NoError(t, err)
 		mu := represent(public, message)
 		hints := signature[len(signature)-omega-k:]
 		ends := hints[omega:]
-		require.GreaterOrEqual(t, ends[0], byte(2))
-		require.Less(t, ends[k-1], byte(omega))
+		if ends[0] < 2 || ends[k-1] == omega {
+			continue
+		}
+		i++
 		for name, alter := range map[string]func(){
 			"order":            func() { hints[0], hints[1] = hints[1], hints[0] },
 			"a position twice": func() { hints[0] = hints[1] },
