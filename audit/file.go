@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/sealring/sealring/internal/syncdir"
 )
 
 // DefaultFileSize is the size in bytes at which a [File] without a MaxSize begins a new
@@ -176,7 +178,7 @@ func createFile(path string) (handle, int64, error) {
 		err = f.Sync()
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = syncdir.Sync(filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("audit: %w", errors.Join(err, f.Close()))

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/sealring/sealring/internal/syncdir"
 )
 
 // Line is a line of a log. Text is without the line feed and is valid only until the
@@ -212,7 +214,7 @@ func setAside(path string, data []byte) (name string, err error) {
 	}
 	_, err = f.Write(data)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = syncdir.Sync(filepath.Dir(path))
 	}
 	if err != nil {
 		return "", fmt.Errorf("audit: %w", err)

@@ -28,12 +28,3 @@ func lockFile(path string) (io.Closer, error) {
 	_ = f.Close() // err says what matters
 	return nil, err
 }
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}

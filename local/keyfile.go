@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/sealring/sealring/internal/syncdir"
 	"github.com/sealring/sealring/keyring"
 )
 
@@ -51,23 +52,12 @@ func createPrivate(path string, content []byte) error {
 		err = os.Link(temporary.Name(), path) // fails if path exists, unlike Rename
 	}
 	if err == nil {
-		err = syncDirectory(filepath.Dir(path))
+		err = syncdir.Sync(filepath.Dir(path))
 	}
 	if err != nil {
 		return fmt.Errorf("local: %w", err)
 	}
 	return nil
-}
-
-func syncDirectory(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil // there is no such thing
-	}
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // ReadKeyFile returns the keyring for the key in a file that [CreateKeyFile] has

@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/sealring/sealring/internal/prf"
 	"github.com/sealring/sealring/internal/wire"
 )
 
@@ -48,8 +49,8 @@ const storeIDLen = 16
 type sealer struct {
 	id    [storeIDLen]byte
 	epoch uint32
-	prk   *prf
-	tally *prf // of the epoch's tally
+	prk   *prf.PRF
+	tally *prf.PRF // of the epoch's tally
 }
 
 // newSealer keeps neither of the slices.
@@ -58,16 +59,20 @@ func newSealer(sealingKey []byte, id [storeIDLen]byte, epoch uint32) (*sealer, e
 	if err != nil {
 		return nil, err
 	}
-	s := &sealer{id: id, epoch: epoch, prk: newPRF(prk)}
-	s.tally = newPRF(s.prk.expand(nil, []byte(tallyLabel)))
+	s := &sealer{id: id, epoch: epoch, prk: prf.New(prk)}
+	s.tally = prf.New(s.expand(nil, []byte(tallyLabel)))
 	return s, nil
 }
 
 // wipe makes the sealer useless.
 func (s *sealer) wipe() {
-	s.prk.wipe()
-	s.tally.wipe()
+	s.prk.Wipe()
+	s.tally.Wipe()
 }
+
+// expand appends the first 32 bytes of HKDF-Expand(prk, info) to dst (RFC 5869, section
+// 2.3). It overwrites what lies behind info in its array.
+func (s *sealer) expand(dst, info []byte) []byte { return s.prk.Append(dst, append(info, 1)) }
 
 // aead returns the cipher of the record that begins with prefix, and its
 // associated data.
@@ -75,7 +80,7 @@ func (s *sealer) aead(prefix []byte, key string) (cipher.AEAD, []byte, error) {
 	var k [sha256.Size]byte
 	defer clear(k[:])
 	info := append(append(make([]byte, 0, len(recordLabel)+recordPrefix+len(key)), recordLabel...), prefix[1:]...)
-	s.prk.expand(k[:0], append(info, key...))
+	s.expand(k[:0], append(info, key...))
 	block, err := aes.NewCipher(k[:])
 	if err != nil {
 		return nil, nil, err

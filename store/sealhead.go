@@ -170,7 +170,7 @@ func wipe(sealers []*sealer) {
 // commitment returns the value by which a head commits to the sealing key.
 func (s *sealer) commitment(flags byte) (c [commitmentLen]byte) {
 	info := append([]byte(commitLabel), headFormat, flags)
-	s.prk.expand(c[:0], binary.BigEndian.AppendUint32(info, s.epoch))
+	s.expand(c[:0], binary.BigEndian.AppendUint32(info, s.epoch))
 	return c
 }
 

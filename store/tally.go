@@ -136,7 +136,7 @@ func (k *sealKeys) digest(t tally, revision uint64) (string, error) {
 		return "", ErrClosed
 	}
 	info := binary.BigEndian.AppendUint64([]byte(digestLabel), revision)
-	return hex.EncodeToString(k.newest().prk.expand(nil, append(info, t.encode()...))), nil
+	return hex.EncodeToString(k.newest().expand(nil, append(info, t.encode()...))), nil
 }
 
 // teller makes the terms of records. It is for one goroutine.
@@ -182,7 +182,7 @@ func (k *sealKeys) mac(epoch uint32, term []byte) ([]byte, error) {
 	case s == nil:
 		return nil, nil
 	}
-	return s.tally.mac(term[:0], term), nil
+	return s.tally.Append(term[:0], term), nil
 }
 
 // loadTally returns the tally that tx reads and the revision of its record.

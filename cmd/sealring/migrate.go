@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/sealring/sealring/internal/syncdir"
 	"github.com/sealring/sealring/keyring"
 	"github.com/sealring/sealring/store"
 )
@@ -156,7 +157,7 @@ func fillFile(ctx context.Context, p *process, path string, staged store.Store, 
 			return err
 		}
 	}
-	return syncDirectory(filepath.Dir(path))
+	return syncdir.Sync(filepath.Dir(path))
 }
 
 // fill copies the staged store to an empty one, compares the result with the source, and

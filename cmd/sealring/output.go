@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/sealring/sealring/internal/syncdir"
 )
 
 // output is where a command writes what it makes: standard output, a device, or a file
@@ -95,7 +97,7 @@ func (o *output) commit() error {
 	if err := o.place(); err != nil {
 		return err
 	}
-	return syncDirectory(filepath.Dir(o.target))
+	return syncdir.Sync(filepath.Dir(o.target))
 }
 
 // place gives the file its name. Without replace, a file that has appeared meanwhile
@@ -123,15 +125,4 @@ func (o *output) abandon() {
 	}
 	o.temporary.Close()
 	os.Remove(o.temporary.Name())
-}
-
-func syncDirectory(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil // there is no such thing
-	}
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

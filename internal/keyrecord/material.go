@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"time"
+
+	"github.com/sealring/sealring/internal/prf"
 )
 
 // MaterialLen is the length of symmetric key material, bytes.
@@ -29,7 +31,7 @@ type Material struct {
 	// ValidTo is when imported material expires.
 	ValidTo *time.Time `json:"validTo,omitempty"`
 
-	prf *prf // of Bytes, shared by copies; nil unless the key is kept
+	prf *prf.PRF // of Bytes, shared by copies; nil unless the key is kept
 }
 
 // MaterialID returns the id of a key's material: a function of both that says

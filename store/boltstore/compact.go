@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/sealring/sealring/internal/syncdir"
 	"github.com/sealring/sealring/store"
 )
 
@@ -122,7 +123,7 @@ func (s *Store) swap(next *file) error {
 	}
 	old := s.file
 	s.file = next
-	if err := syncDir(filepath.Dir(s.path)); err != nil {
+	if err := syncdir.Sync(filepath.Dir(s.path)); err != nil {
 		// After a loss of power the old file may be back, which will not have what is
 		// committed from now on.
 		err = fmt.Errorf("%w: %w", ErrFailed, err)

@@ -14,6 +14,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/sealring/sealring/internal/syncdir"
 	"github.com/sealring/sealring/store"
 )
 
@@ -132,7 +133,7 @@ func openExisting(path string, o *Options, steps map[uint32]migration) (*Store, 
 		return nil, err
 	}
 	if !s.readOnly {
-		if err := errors.Join(removeLeftovers(path), syncDir(filepath.Dir(path))); err != nil {
+		if err := errors.Join(removeLeftovers(path), syncdir.Sync(filepath.Dir(path))); err != nil {
 			return nil, errors.Join(fmt.Errorf("boltstore: %w", err), s.file.close())
 		}
 	}

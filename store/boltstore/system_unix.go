@@ -41,12 +41,3 @@ func giveTo(f *os.File, like os.FileInfo) error {
 	}
 	return f.Chown(int(owner.Uid), int(owner.Gid))
 }
-
-// syncDir makes the names in a directory durable.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}

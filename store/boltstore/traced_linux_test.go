@@ -139,8 +139,13 @@ var replaced = map[string][]replacement{
 		{"next.f.Sync()", "tracedSync(next.f)", 1},
 		{"os.Remove(", "tracedRemove(", 1},
 		{"\"os\"\n", "\n", 1},
+		{"syncdir.Sync(", "tracedSyncDir(", 1},
+		{"\"github.com/sealring/sealring/internal/syncdir\"\n", "\n", 1},
 	},
-	"system_unix.go": {{"d.Sync()", "tracedSyncDir(d)", 1}},
+	"store.go": {
+		{"syncdir.Sync(", "tracedSyncDir(", 1},
+		{"\"github.com/sealring/sealring/internal/syncdir\"\n", "\n", 1},
+	},
 }
 
 // tracedChild runs the program on a store in dir.
