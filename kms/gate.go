@@ -1,6 +1,10 @@
 package kms
 
-import "context"
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
 
 // gateWidth is how many requests may be committing at a time.
 const gateWidth = 64
@@ -43,4 +47,20 @@ func (g commitGate) enter(ctx context.Context, n int) (leave func(), err error) 
 		}
 	}
 	return leave, nil
+}
+
+// standBack waits before the second attempt and those after it, for a random time of at
+// most 2, 4 … 128 ms: another service on the same store is at the same record.
+func standBack(ctx context.Context, attempt int) error {
+	if attempt == 0 {
+		return nil
+	}
+	timer := time.NewTimer(rand.N(time.Millisecond << attempt))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
