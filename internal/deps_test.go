@@ -74,6 +74,7 @@ var house = map[string]room{
 	"internal/awsjson":   {floor: 0},
 	"internal/cache":     {floor: 0},
 	"internal/ecdhwrap":  {floor: 0, sideways: []string{"internal/suite"}},
+	"internal/gcmstream": {floor: 0},
 	"internal/keyrecord": {floor: 0, sideways: []string{"internal/arn", "internal/prf"}},
 	"internal/keyspec":   {floor: 0, sideways: []string{"internal/mldsamu"}, external: []string{mldsa, circl, secp}},
 	"internal/kwp":       {floor: 0},
