@@ -47,6 +47,7 @@ var house = map[string]room{
 	"endpoint": {floor: 4, external: []string{smithy}},
 
 	"envelope":    {floor: 2},
+	"s3crypto":    {floor: 2, external: []string{awsSDK, smithy}},
 	"kmscrypto":   {floor: 2, external: []string{awsSDK}},
 	"kms":         {floor: 2, external: []string{awsSDK, smithy}},
 	"kms/kmstest": {floor: 2, sideways: []string{"kms"}, external: []string{awsSDK, smithy}},
