@@ -1,0 +1,122 @@
+package s3crypto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// API is what a [Client] asks of S3. *s3.Client of aws-sdk-go-v2 satisfies it, and so
+// does whatever stands before one.
+type API interface {
+	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
+	HeadObject(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error)
+	CopyObject(context.Context, *s3.CopyObjectInput, ...func(*s3.Options)) (*s3.CopyObjectOutput, error)
+	DeleteObject(context.Context, *s3.DeleteObjectInput, ...func(*s3.Options)) (*s3.DeleteObjectOutput, error)
+	DeleteObjects(context.Context, *s3.DeleteObjectsInput, ...func(*s3.Options)) (*s3.DeleteObjectsOutput, error)
+	ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
+
+	CreateMultipartUpload(context.Context, *s3.CreateMultipartUploadInput, ...func(*s3.Options)) (*s3.CreateMultipartUploadOutput, error)
+	UploadPart(context.Context, *s3.UploadPartInput, ...func(*s3.Options)) (*s3.UploadPartOutput, error)
+	ListParts(context.Context, *s3.ListPartsInput, ...func(*s3.Options)) (*s3.ListPartsOutput, error)
+	CompleteMultipartUpload(context.Context, *s3.CompleteMultipartUploadInput, ...func(*s3.Options)) (*s3.CompleteMultipartUploadOutput, error)
+	AbortMultipartUpload(context.Context, *s3.AbortMultipartUploadInput, ...func(*s3.Options)) (*s3.AbortMultipartUploadOutput, error)
+}
+
+var _ API = (*s3.Client)(nil)
+
+// What zero options mean, in bytes but for the last.
+const (
+	// DefaultPartSize is the length of the parts of an upload.
+	DefaultPartSize = 8 << 20
+	// DefaultMaxBuffered is the length of the longest object that is held in memory
+	// until it is verified.
+	DefaultMaxBuffered = 64 << 20
+	// DefaultConcurrency is how many parts of an object are under way at a time.
+	DefaultConcurrency = 4
+)
+
+// Options are the settings of a [Client]. nil, and every zero value, is the safest.
+type Options struct {
+	// CommitmentPolicy says which formats are written and read.
+	CommitmentPolicy CommitmentPolicy
+
+	// AllowLegacyCBC reads content in CBC mode, which nothing authenticates, where the
+	// policy allows formats V1 and V2.
+	AllowLegacyCBC bool
+
+	// AcceptStoredContext reads objects whatever their encryption context is. Else it has
+	// to be the one that the reader gives, which is none unless said.
+	AcceptStoredContext bool
+
+	// InstructionFiles has Put and the uploads keep data keys in instruction files, and
+	// not in the objects' metadata.
+	InstructionFiles bool
+
+	// PartSize is the length of the plaintext of a part: 8 MiB. It is a multiple of 16, of
+	// at least 5 MiB.
+	PartSize int64
+
+	// Concurrency is how many parts are under way at a time, for uploads and downloads of
+	// parts: 4. Each takes PartSize of memory.
+	Concurrency int
+
+	// MaxBuffered is the length of the longest object that Get holds in memory until it
+	// is verified: 64 MiB. A longer one is put, encrypted, into a temporary file.
+	MaxBuffered int64
+
+	// TempDir is where these files are: [os.TempDir]. They have mode 0600 and no name
+	// where the system allows it.
+	TempDir string
+}
+
+// Client encrypts what it puts into S3 and decrypts what it gets. It is not an S3 client
+// by itself, and embeds none: nothing can be uploaded through it in the clear. It is safe
+// for concurrent use.
+type Client struct {
+	api   API
+	w     Wrapper
+	o     Options
+	suite suite // of new objects
+}
+
+// New returns a client that wraps data keys with w, or unwraps those of objects.
+func New(api API, w Wrapper, o *Options) (*Client, error) {
+	if api == nil || w == nil {
+		return nil, errors.New("s3crypto: a client needs an S3 client and a wrapper")
+	}
+	c := &Client{api: api, w: w}
+	if o != nil {
+		c.o = *o
+	}
+	var err error
+	if c.suite, err = writes(c.o.CommitmentPolicy); err != nil {
+		return nil, err
+	}
+	if c.o.PartSize == 0 {
+		c.o.PartSize = DefaultPartSize
+	}
+	if c.o.Concurrency == 0 {
+		c.o.Concurrency = DefaultConcurrency
+	}
+	if c.o.MaxBuffered == 0 {
+		c.o.MaxBuffered = DefaultMaxBuffered
+	}
+	const minPartSize, maxPartSize = 5 << 20, 5 << 30 // S3's
+	switch {
+	case c.o.PartSize < minPartSize || c.o.PartSize > maxPartSize || c.o.PartSize%16 != 0:
+		return nil, fmt.Errorf("s3crypto: parts of %d bytes; they are a multiple of 16 of at least 5 MiB", c.o.PartSize)
+	case c.o.Concurrency < 0 || c.o.Concurrency > math.MaxInt16:
+		return nil, fmt.Errorf("s3crypto: concurrency of %d", c.o.Concurrency)
+	case c.o.MaxBuffered < 0:
+		return nil, fmt.Errorf("s3crypto: at most %d bytes in memory", c.o.MaxBuffered)
+	}
+	return c, nil
+}
+
+// Format prints nothing of the client, whatever the verb.
+func (c *Client) Format(f fmt.State, _ rune) { fmt.Fprint(f, "s3crypto.Client") }
