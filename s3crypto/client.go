@@ -7,6 +7,8 @@ import (
 	"math"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/sealring/sealring/internal/gcmstream"
 )
 
 // API is what a [Client] asks of S3. *s3.Client of aws-sdk-go-v2 satisfies it, and so
@@ -33,6 +35,9 @@ var _ API = (*s3.Client)(nil)
 const (
 	// DefaultPartSize is the length of the parts of an upload.
 	DefaultPartSize = 8 << 20
+	// DefaultMultipartAbove is the length of the longest seekable body that goes up in one
+	// request.
+	DefaultMultipartAbove = 64 << 20
 	// DefaultMaxBuffered is the length of the longest object that is held in memory
 	// until it is verified.
 	DefaultMaxBuffered = 64 << 20
@@ -58,8 +63,14 @@ type Options struct {
 	InstructionFiles bool
 
 	// PartSize is the length of the plaintext of a part: 8 MiB. It is a multiple of 16, of
-	// at least 5 MiB.
+	// at least 5 MiB. An object that would have too many parts has larger ones, if its
+	// length is known before.
 	PartSize int64
+
+	// MultipartAbove is the length of the longest body that Put sends in one request, if
+	// the body can seek: 64 MiB. Longer ones go up in parts. At most 5 GiB less 16 bytes
+	// can go up in one.
+	MultipartAbove int64
 
 	// Concurrency is how many parts are under way at a time, for uploads and downloads of
 	// parts: 4. Each takes PartSize of memory.
@@ -106,16 +117,30 @@ func New(api API, w Wrapper, o *Options) (*Client, error) {
 	if c.o.MaxBuffered == 0 {
 		c.o.MaxBuffered = DefaultMaxBuffered
 	}
-	const minPartSize, maxPartSize = 5 << 20, 5 << 30 // S3's
+	if c.o.MultipartAbove == 0 {
+		c.o.MultipartAbove = DefaultMultipartAbove
+	}
 	switch {
-	case c.o.PartSize < minPartSize || c.o.PartSize > maxPartSize || c.o.PartSize%16 != 0:
+	case !isPartSize(c.o.PartSize):
 		return nil, fmt.Errorf("s3crypto: parts of %d bytes; they are a multiple of 16 of at least 5 MiB", c.o.PartSize)
+	case c.o.MultipartAbove < 0 || c.o.MultipartAbove > maxRequest-gcmTagSize:
+		return nil, fmt.Errorf("s3crypto: %d bytes in one request; there is room for 5 GiB less 16 bytes", c.o.MultipartAbove)
 	case c.o.Concurrency < 0 || c.o.Concurrency > math.MaxInt16:
 		return nil, fmt.Errorf("s3crypto: concurrency of %d", c.o.Concurrency)
 	case c.o.MaxBuffered < 0:
 		return nil, fmt.Errorf("s3crypto: at most %d bytes in memory", c.o.MaxBuffered)
 	}
 	return c, nil
+}
+
+// maxRequest is how much S3 takes in one request, in bytes.
+const maxRequest = 5 << 30
+
+// isPartSize reports whether n can be the length of the plaintext of a part: S3 takes it,
+// also with the tag, and the next part begins at a block.
+func isPartSize(n int64) bool {
+	const least = 5 << 20
+	return n >= least && n <= maxRequest-gcmTagSize && n%gcmstream.BlockSize == 0
 }
 
 // Format prints nothing of the client, whatever the verb.

@@ -1,0 +1,447 @@
+package s3crypto
+
+import (
+	"bytes"
+	"context"
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/sealring/sealring/internal/gcmstream"
+)
+
+// ErrPart is returned for a part that does not fit an upload: its number or its length is
+// not possible, by S3's rules or by what other parts there are, or all parts are there
+// already. It is also returned when an upload is to be completed and a part is missing.
+var ErrPart = errors.New("s3crypto: part does not fit the upload")
+
+// maxParts is how many parts S3 takes.
+const maxParts = 10_000
+
+// Upload is an object that is uploaded in parts. Its parts can be sent in any order and
+// several at a time: it is safe for concurrent use. It ends with Complete or Abort.
+//
+// All parts but the last have PartSize bytes of plaintext. Part n is bytes (n-1)·PartSize
+// and on of the object, and no other bytes can be sent as part n later. There are at most 10,000,
+// one of which the tag takes if the object's length is a multiple of PartSize.
+type Upload struct {
+	d        *draft
+	id       string
+	partSize int64
+	seal     cipher.AEAD // of states
+	save     func(context.Context, []byte) error
+	made     *s3.CreateMultipartUploadOutput // nil if resumed
+	progress *progress
+
+	finishing sync.Mutex // held by Complete and Abort, and guards done; locked first
+	done      bool       // there is nothing left to complete
+	saving    sync.Mutex // held while save runs; locked before mu
+
+	mu        sync.Mutex // guards all that follows
+	parts     map[int32]*uploadPart
+	saved     int        // how many parts the saved state has
+	tag       *finalPart // when all parts are known; no others can be added then
+	aborted   bool
+	completed *s3.CompleteMultipartUploadOutput
+}
+
+// uploadPart is one whose content is known. It is never forgotten, whether S3 has it or not.
+type uploadPart struct {
+	piece gcmstream.Piece
+	held  []byte               // the ciphertext of the last part, which waits for the tag
+	sent  *types.CompletedPart // nil until S3 has it
+}
+
+// finalPart is the part that ends with the tag.
+type finalPart struct {
+	number int32
+	tag    [gcmTagSize]byte
+	sent   *types.CompletedPart // nil until S3 has it
+	saved  bool
+}
+
+// CreateUpload begins an upload: it makes a data key and creates the upload at S3. in is
+// not changed. [Client.ResumeUpload] goes on with it in another process.
+//
+// What is said of [Client.Put] about metadata and instruction files goes for uploads too,
+// except that an object whose instruction file could not be written stays: Complete can be
+// called again.
+func (c *Client) CreateUpload(ctx context.Context, in *s3.CreateMultipartUploadInput, o *PutOptions) (*Upload, error) {
+	if in == nil {
+		return nil, errors.New("s3crypto: no input")
+	}
+	own := *in
+	own.Metadata = maps.Clone(in.Metadata)
+	return c.createUpload(ctx, &own, -1, c.o.PartSize, o.orZero())
+}
+
+func (c *Client) createUpload(ctx context.Context, in *s3.CreateMultipartUploadInput, length, partSize int64, o *PutOptions) (*Upload, error) {
+	d, key, err := c.newDraft(ctx, in, length, o)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(key)
+	u, err := d.upload(key, partSize, o)
+	if err != nil {
+		return nil, err
+	}
+	send := *in
+	send.Metadata, _ = withHeader(in.Metadata, d.metadata)
+	u.made, err = c.api.CreateMultipartUpload(ctx, &send, d.options()...)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("s3crypto: CreateMultipartUpload: %w", err)
+	case u.made == nil || u.made.UploadId == nil || *u.made.UploadId == "":
+		return nil, errors.New("s3crypto: CreateMultipartUpload: no upload id")
+	}
+	u.id = *u.made.UploadId
+	return u, nil
+}
+
+// upload returns the upload of d, without an id.
+func (d *draft) upload(key dataKey, partSize int64, o *PutOptions) (*Upload, error) {
+	seal, err := d.header.stateCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return &Upload{
+		d: d, partSize: partSize, seal: seal, save: o.Save, parts: map[int32]*uploadPart{},
+		progress: &progress{report: o.Progress, total: d.header.length},
+	}, nil
+}
+
+// ID returns the upload's id at S3.
+func (u *Upload) ID() string { return u.id }
+
+// PartSize returns the length of the plaintext of all parts but the last.
+func (u *Upload) PartSize() int64 { return u.partSize }
+
+// Format prints nothing of the upload but its id, whatever the verb.
+func (u *Upload) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "s3crypto.Upload{%q}", u.id) }
+
+// Part encrypts and sends a part: body from its current position to its end. It is read
+// several times, first of all to see what it is; memory is constant, except that a part
+// which is shorter than PartSize, so the last one, is held until Complete sends it
+// together with the tag. body must not be changed before Part returns.
+//
+// A part that S3 has is not sent again. The error is [ErrBodyChanged] if a part of that
+// number was begun before, whether that succeeded or not, and had other bytes; nothing of
+// them leaves. It is [ErrPart] if the part does not fit, and [ErrTooLarge] if it ends after
+// 64 GiB less 32 bytes.
+func (u *Upload) Part(ctx context.Context, number int32, body io.ReadSeeker) error {
+	if body == nil {
+		return errors.New("s3crypto: no body")
+	}
+	start, length, err := measure(body)
+	if err != nil {
+		return fmt.Errorf("s3crypto: body: %w", err)
+	}
+	if err := u.check(number, length); err != nil {
+		return err
+	}
+	b := newSealedBody(u.d.message, body, u.offset(number), start, length)
+	defer b.release()
+	piece, err := b.scan()
+	if err != nil {
+		return err
+	}
+	p, known, err := u.admit(number, piece)
+	if err != nil || known {
+		return err
+	}
+	if length < u.partSize {
+		held := make([]byte, length)
+		if _, err := readFull(b, held); err != nil {
+			return err
+		}
+		return u.hold(ctx, p, held)
+	}
+	return u.send(ctx, number, p, b, func() error { return b.release() })
+}
+
+// offset returns where in the object a part begins.
+func (u *Upload) offset(number int32) int64 { return int64(number-1) * u.partSize }
+
+// check returns an error for a part that no upload of this part size has.
+func (u *Upload) check(number int32, length int64) error {
+	switch {
+	case number < 1 || number > maxParts:
+		return fmt.Errorf("%w: its number is %d, which is from 1 to %d", ErrPart, number, maxParts)
+	case length < 1 || length > u.partSize:
+		return fmt.Errorf("%w: part %d has %d bytes, which are from 1 to %d", ErrPart, number, length, u.partSize)
+	case u.offset(number) > gcmstream.MaxLength-length:
+		return fmt.Errorf("%w: part %d ends after it", ErrTooLarge, number)
+	case number == maxParts && length == u.partSize:
+		return fmt.Errorf("%w: part %d leaves no room for the tag", ErrPart, number)
+	}
+	return nil
+}
+
+// admit notes what a part is before anything of it leaves, and reports whether there is
+// nothing left to do for it.
+func (u *Upload) admit(number int32, piece gcmstream.Piece) (p *uploadPart, known bool, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.aborted || u.completed != nil {
+		return nil, false, fmt.Errorf("%w: the upload has ended", ErrPart)
+	}
+	if p = u.parts[number]; p != nil {
+		if !samePiece(p.piece, piece) {
+			return nil, false, ErrBodyChanged
+		}
+		return p, p.held != nil || u.has(number, p), nil
+	}
+	if u.tag != nil {
+		return nil, false, fmt.Errorf("%w: the upload has a tag already, and no part %d", ErrPart, number)
+	}
+	short := piece.Len() < u.partSize
+	for n, other := range u.parts {
+		if short && n > number || n < number && other.piece.Len() < u.partSize {
+			return nil, false, fmt.Errorf("%w: part %d is short, and part %d comes after it", ErrPart, min(n, number), max(n, number))
+		}
+	}
+	p = &uploadPart{piece: piece}
+	u.parts[number] = p
+	return p, false, nil
+}
+
+// hold keeps the last part.
+func (u *Upload) hold(ctx context.Context, p *uploadPart, ciphertext []byte) error {
+	u.mu.Lock()
+	p.held = ciphertext
+	u.mu.Unlock()
+	return u.saveState(ctx)
+}
+
+// send sends a part. release ends the use of the body.
+func (u *Upload) send(ctx context.Context, number int32, p *uploadPart, body io.ReadSeeker, release func() error) error {
+	if err := u.saveState(ctx); err != nil {
+		return err
+	}
+	sent, err := u.transmit(ctx, number, body, p.piece.Len())
+	if changed := release(); err != nil && changed != nil {
+		return changed
+	}
+	if err != nil {
+		return err
+	}
+	u.mu.Lock()
+	p.sent = sent
+	u.mu.Unlock()
+	u.progress.add(p.piece.Len())
+	return nil
+}
+
+func (u *Upload) transmit(ctx context.Context, number int32, body io.Reader, length int64) (*types.CompletedPart, error) {
+	in := &s3.UploadPartInput{}
+	fill(in, u.d.in)
+	in.UploadId, in.PartNumber, in.Body, in.ContentLength = &u.id, &number, body, &length
+	out, err := u.d.c.api.UploadPart(ctx, in, u.d.options()...)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("s3crypto: UploadPart %d: %w", number, err)
+	case out == nil || out.ETag == nil:
+		return nil, fmt.Errorf("s3crypto: UploadPart %d: no ETag", number)
+	}
+	sent := &types.CompletedPart{}
+	fill(sent, out)
+	sent.PartNumber = &number
+	return sent, nil
+}
+
+// Complete sends the tag and makes the object of the parts, from the first one to the one
+// with the highest number; no parts at all make an empty object. The error is [ErrPart] if
+// one is missing, or was begun and not sent.
+//
+// in has what CompleteMultipartUpload is to be asked besides that, such as IfNoneMatch,
+// and can be nil; it is not changed. Its MpuObjectSize is the plaintext's. Digests are
+// refused. Bucket, Key, UploadId and the parts are the upload's.
+//
+// No part can be added once the tag was sent. Complete can be called again if it fails,
+// also if all that fails is the instruction file.
+func (u *Upload) Complete(ctx context.Context, in *s3.CompleteMultipartUploadInput) (*s3.CompleteMultipartUploadOutput, error) {
+	u.finishing.Lock()
+	defer u.finishing.Unlock()
+	if u.completed == nil {
+		out, err := u.complete(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		u.mu.Lock()
+		u.completed = out
+		u.mu.Unlock()
+	}
+	if !u.done {
+		if err := u.d.putFile(ctx); err != nil {
+			return nil, err
+		}
+		u.done = true
+	}
+	return u.completed, nil
+}
+
+func (u *Upload) complete(ctx context.Context, in *s3.CompleteMultipartUploadInput) (*s3.CompleteMultipartUploadOutput, error) {
+	send := &s3.CompleteMultipartUploadInput{}
+	if in != nil {
+		if err := refuseDigests(in); err != nil {
+			return nil, err
+		}
+		*send = *in
+	}
+	fill(send, u.d.in)
+	final, held, length, err := u.finish()
+	if err != nil {
+		return nil, err
+	}
+	if size := send.MpuObjectSize; size != nil {
+		if *size != length {
+			return nil, fmt.Errorf("%w: the object has %d bytes, and MpuObjectSize is %d", ErrPart, length, *size)
+		}
+		length += gcmTagSize
+		send.MpuObjectSize = &length
+	}
+	if final.sent == nil {
+		if err := u.sendTag(ctx, final, held); err != nil {
+			return nil, err
+		}
+	}
+	send.UploadId = &u.id
+	send.MultipartUpload = &types.CompletedMultipartUpload{Parts: u.completedParts()}
+	out, err := u.d.c.api.CompleteMultipartUpload(ctx, send, u.d.options()...)
+	if err == nil && out == nil {
+		err = errors.New("no output")
+	}
+	if err != nil && hasCode(err, "NoSuchUpload", "PreconditionFailed") {
+		if found := u.d.landed(ctx); found != nil {
+			out, err = &s3.CompleteMultipartUploadOutput{Bucket: u.d.in.Bucket, Key: u.d.in.Key}, nil
+			fill(out, found)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("s3crypto: CompleteMultipartUpload: %w", err)
+	}
+	return out, nil
+}
+
+// finish makes the tag, if all parts were sent. It returns the part that ends with it, the
+// ciphertext before the tag, and the length of the plaintext.
+func (u *Upload) finish() (final *finalPart, held []byte, length int64, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.aborted {
+		return nil, nil, 0, fmt.Errorf("%w: the upload has ended", ErrPart)
+	}
+	for i := range int32(len(u.parts)) {
+		if p := u.parts[i+1]; p != nil && !u.has(i+1, p) && p.held == nil {
+			return nil, nil, 0, fmt.Errorf("%w: part %d was begun and not sent", ErrPart, i+1)
+		}
+	}
+	if held, length, err = u.makeTag(); err != nil {
+		return nil, nil, 0, err
+	}
+	return u.tag, held, length, nil
+}
+
+// has reports whether S3 has a part.
+func (u *Upload) has(number int32, p *uploadPart) bool {
+	return p.sent != nil || u.tag != nil && u.tag.number == number && u.tag.sent != nil
+}
+
+// makeTag sets the tag, of all parts, and returns what finish does.
+func (u *Upload) makeTag() (held []byte, length int64, err error) {
+	n := int32(len(u.parts))
+	final := &finalPart{number: n + 1}
+	var whole gcmstream.Piece
+	for number := int32(1); number <= n; number++ {
+		p := u.parts[number]
+		if p == nil {
+			return nil, 0, fmt.Errorf("%w: part %d is missing", ErrPart, number)
+		}
+		if p.piece.Len() < u.partSize {
+			final.number, held = number, p.held
+		}
+		if whole, err = u.d.message.Join(whole, p.piece); err != nil {
+			return nil, 0, fmt.Errorf("%w: %v", ErrTooLarge, err)
+		}
+	}
+	if u.tag == nil {
+		final.tag = u.d.message.Tag(whole)
+		u.tag = final
+	}
+	return held, whole.Len(), nil
+}
+
+// sendTag sends the last part.
+func (u *Upload) sendTag(ctx context.Context, final *finalPart, held []byte) error {
+	if err := u.saveState(ctx); err != nil {
+		return err
+	}
+	body := &lentBytes{r: bytes.NewReader(slices.Concat(held, final.tag[:]))}
+	defer body.release()
+	sent, err := u.transmit(ctx, final.number, body, int64(len(held)+gcmTagSize))
+	if err != nil {
+		return err
+	}
+	u.mu.Lock()
+	final.sent = sent
+	for _, p := range u.parts {
+		p.held = nil
+	}
+	u.mu.Unlock()
+	u.progress.add(int64(len(held)))
+	return nil
+}
+
+// completedParts returns what S3 has, in order.
+func (u *Upload) completedParts() []types.CompletedPart {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var parts []types.CompletedPart
+	for number := range u.tag.number - 1 {
+		parts = append(parts, *u.parts[number+1].sent)
+	}
+	return append(parts, *u.tag.sent)
+}
+
+// Abort ends the upload and has S3 forget its parts. If Complete could not write the
+// instruction file it deletes the object, and after a Complete that has succeeded it does
+// nothing. No call of Part may be under way.
+// Abort works for another half minute if ctx has ended. It can be called again if it
+// fails.
+func (u *Upload) Abort(ctx context.Context) error {
+	u.finishing.Lock()
+	defer u.finishing.Unlock()
+	u.mu.Lock()
+	u.aborted = true
+	u.mu.Unlock()
+	switch {
+	case u.done:
+		return nil
+	case u.completed != nil:
+		return u.d.withdraw(ctx, u.completed.VersionId, u.completed.ETag)
+	}
+	ctx, cancel := cleanup(ctx)
+	defer cancel()
+	abort, list := &s3.AbortMultipartUploadInput{}, &s3.ListPartsInput{}
+	fill(abort, u.d.in)
+	fill(list, u.d.in)
+	abort.UploadId, list.UploadId = &u.id, &u.id
+	// A part that arrives late can outlive an abort, so S3 is asked, by those who may ask.
+	for range 3 {
+		_, err := u.d.c.api.AbortMultipartUpload(ctx, abort, u.d.options()...)
+		if err != nil && !hasCode(err, "NoSuchUpload") {
+			return fmt.Errorf("s3crypto: AbortMultipartUpload: %w", err)
+		}
+		if _, err := u.d.c.api.ListParts(ctx, list, u.d.options()...); err != nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("s3crypto: AbortMultipartUpload: S3 still has the upload %q", u.id)
+}
