@@ -189,7 +189,7 @@ func (u *Upload) check(number int32, length int64) error {
 func (u *Upload) admit(number int32, piece gcmstream.Piece) (p *uploadPart, known bool, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.aborted || u.completed != nil {
+	if u.aborted {
 		return nil, false, fmt.Errorf("%w: the upload has ended", ErrPart)
 	}
 	if p = u.parts[number]; p != nil {
@@ -198,8 +198,8 @@ func (u *Upload) admit(number int32, piece gcmstream.Piece) (p *uploadPart, know
 		}
 		return p, p.held != nil || u.has(number, p), nil
 	}
-	if u.tag != nil {
-		return nil, false, fmt.Errorf("%w: the upload has a tag already, and no part %d", ErrPart, number)
+	if u.tag != nil || u.completed != nil {
+		return nil, false, fmt.Errorf("%w: the upload has all its parts, and no part %d", ErrPart, number)
 	}
 	short := piece.Len() < u.partSize
 	for n, other := range u.parts {
@@ -351,7 +351,7 @@ func (u *Upload) finish() (final *finalPart, held []byte, length int64, err erro
 
 // has reports whether S3 has a part.
 func (u *Upload) has(number int32, p *uploadPart) bool {
-	return p.sent != nil || u.tag != nil && u.tag.number == number && u.tag.sent != nil
+	return p.sent != nil || u.completed != nil || u.tag != nil && u.tag.number == number && u.tag.sent != nil
 }
 
 // makeTag sets the tag, of all parts, and returns what finish does.
