@@ -223,7 +223,7 @@ func (o *fakeObject) versionID() *string {
 
 func (f *fakeBucket) PutObject(ctx context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
 	return do(f, "PutObject", *in.Key, in, func() (*s3.PutObjectOutput, error) {
-		o, err := f.receive(ctx, *in.Key+" "+in.Metadata["x-amz-i"]+in.Metadata["x-amz-iv"], in.Body, in.ContentLength)
+		o, err := f.receive(ctx, fmt.Sprintf("%s %p", *in.Key, in.Body), in.Body, in.ContentLength)
 		if err != nil {
 			return nil, err
 		}

@@ -318,7 +318,7 @@ func (u *Upload) complete(ctx context.Context, in *s3.CompleteMultipartUploadInp
 	if err == nil && out == nil {
 		err = errors.New("no output")
 	}
-	if err != nil && hasCode(err, "NoSuchUpload", "PreconditionFailed") {
+	if err != nil && (u.d.file != nil || hasCode(err, "NoSuchUpload", "PreconditionFailed")) {
 		if found := u.d.landed(ctx); found != nil {
 			out, err = &s3.CompleteMultipartUploadOutput{Bucket: u.d.in.Bucket, Key: u.d.in.Key}, nil
 			fill(out, found)

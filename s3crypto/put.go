@@ -62,9 +62,12 @@ type PutOptions struct {
 // An instruction file is written after its object. If that fails, the object is deleted
 // again (in a bucket with versions that brings the one before it back). Until the file is
 // written, or if the process ends before that, nobody can read the object: readers get an
-// error, from a file that was there before as well as from none.
+// error, from a file that was there before as well as from none. If S3's answer to the
+// object's request is lost, Put looks whether it is there; that cannot be told in format
+// V2.
 //
-// If Put fails it leaves no upload behind, also if ctx has ended.
+// If Put fails it leaves no upload behind, also if ctx has ended; unless S3 created one
+// and its answer was lost, which is what a bucket's lifecycle rules are for.
 func (c *Client) Put(ctx context.Context, in *s3.PutObjectInput, o *PutOptions) (*s3.PutObjectOutput, error) {
 	o = o.orZero()
 	if err := checkPut(in, o); err != nil {

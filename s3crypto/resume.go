@@ -248,7 +248,10 @@ func (c *Client) ResumeUpload(ctx context.Context, in *s3.CreateMultipartUploadI
 	if err := u.restore(s); err != nil {
 		return nil, err
 	}
-	return u, u.compare(ctx)
+	if err := u.compare(ctx); err != nil {
+		return nil, err
+	}
+	return u, nil
 }
 
 // openState decrypts the content of a state.
