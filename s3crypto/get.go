@@ -45,11 +45,8 @@ func (c *Client) Get(ctx context.Context, in *s3.GetObjectInput, o *GetOptions) 
 // fill writes all of the source's ciphertext to the spool. The error is ErrAuthentication
 // if it is not authentic.
 func (s *spool) fill(ctx context.Context, source *source, content decrypter) error {
-	switch n := source.length; {
-	case n > s.limit:
+	if source.length > s.limit {
 		s.limit = 0 // it will not fit
-	case n >= 0:
-		s.memory = make([]byte, 0, n)
 	}
 	for all := newChunks(source, source.length); ; {
 		piece, last, err := all.next()

@@ -25,9 +25,9 @@ const maxObject = gcmstream.MaxLength + gcmTagSize
 // or S3's own error with the same code. Content in CBC mode is refused.
 //
 // in is passed on, and not changed. Of the output, ContentLength and ContentRange are of
-// the plaintext, and Metadata is without the formats' entries. Parts that are to fit each
-// other need in.IfMatch or in.VersionId: see [Client.NewReaderAtUnauthenticated]. The
-// caller closes the body.
+// the plaintext, and Metadata is without the formats' entries. Each call unwraps the data
+// key, and may find another object: to read several parts of one, see
+// [Client.NewReaderAtUnauthenticated]. The caller closes the body.
 func (c *Client) GetRangeUnauthenticated(ctx context.Context, in *s3.GetObjectInput, o *GetOptions) (*s3.GetObjectOutput, error) {
 	if in.Range == nil || in.PartNumber != nil {
 		return nil, errors.New("s3crypto: GetRangeUnauthenticated takes a Range, and no PartNumber")

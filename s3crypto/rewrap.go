@@ -179,15 +179,11 @@ func (r *rewrapping) check(ctx context.Context) error {
 
 // wrap wraps the data key again. It reports whether that had been done before.
 func (r *rewrapping) wrap(ctx context.Context) (already bool, err error) {
-	rules := r.c.rules(&r.o.GetOptions)
-	key, err := r.old.unwrap(ctx, r.c.w, rules)
-	if err != nil {
-		if r.o.NewSuffix == "" && rules.check(r.old, r.to) == nil {
-			if key, toErr := r.old.unwrap(ctx, r.to, rules); toErr == nil {
-				clear(key)
-				return true, nil
-			}
-		}
+	key, err := r.old.unwrap(ctx, r.c.w, r.c.rules(&r.o.GetOptions))
+	switch {
+	case err != nil && r.isDone(ctx):
+		return true, nil
+	case err != nil:
 		return false, err
 	}
 	defer clear(key)
@@ -197,6 +193,20 @@ func (r *rewrapping) wrap(ctx context.Context) (already bool, err error) {
 	}
 	r.next, err = r.old.rewrap(ctx, key, r.to, c)
 	return false, err
+}
+
+// isDone reports whether the new wrapper unwraps the data key, under the encryption context
+// that it would have wrapped it.
+func (r *rewrapping) isDone(ctx context.Context) bool {
+	rules := r.c.rules(&r.o.GetOptions)
+	if _, isKMS := r.to.(*KMS); !isKMS {
+		rules.context = nil
+	} else if r.o.NewContext != nil {
+		rules.context, rules.anyContext = r.o.NewContext, false
+	}
+	key, err := r.old.unwrap(ctx, r.to, rules)
+	clear(key)
+	return err == nil && r.o.NewSuffix == ""
 }
 
 // writeFile writes the instruction file.

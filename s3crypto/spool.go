@@ -13,7 +13,7 @@ type spool struct {
 	limit int64  // of what is kept in memory
 	dir   string // of the file
 
-	memory []byte
+	memory [][]byte
 	file   *os.File
 	name   string // of the file, if it still has one
 	size   int64
@@ -27,7 +27,7 @@ func (s *spool) Write(p []byte) (int, error) {
 		}
 	}
 	if s.file == nil {
-		s.memory = append(s.memory, p...)
+		s.memory = append(s.memory, bytes.Clone(p))
 		s.size += int64(len(p))
 		return len(p), nil
 	}
@@ -45,17 +45,25 @@ func (s *spool) create() error {
 	if os.Remove(s.name) == nil { // else the system does not allow it for open files
 		s.name = ""
 	}
-	_, err = file.Write(s.memory)
+	for _, p := range s.memory {
+		if _, err := file.Write(p); err != nil {
+			return err
+		}
+	}
 	s.memory = nil
-	return err
+	return nil
 }
 
 // reader returns a reader of all that was written.
 func (s *spool) reader() io.Reader {
-	if s.file == nil {
-		return bytes.NewReader(s.memory)
+	if s.file != nil {
+		return io.NewSectionReader(s.file, 0, s.size)
 	}
-	return io.NewSectionReader(s.file, 0, s.size)
+	pieces := make([]io.Reader, len(s.memory))
+	for i, p := range s.memory {
+		pieces[i] = bytes.NewReader(p)
+	}
+	return io.MultiReader(pieces...)
 }
 
 // Close removes the file.

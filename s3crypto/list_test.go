@@ -1,0 +1,120 @@
+package s3crypto_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealring/sealring/s3crypto"
+)
+
+// listed returns the keys that List lists, and how many calls it took.
+func listed(t *testing.T, c *s3crypto.Client, in *s3.ListObjectsV2Input, o *s3crypto.ListOptions) (entries []s3crypto.ListEntry, keys []string) {
+	for entry, err := range c.List(t.Context(), in, o) {
+		require.NoError(t, err)
+		entries = append(entries, entry)
+		keys = append(keys, aws.ToString(entry.Key))
+	}
+	return entries, keys
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	s := newShelf()
+	c := lenientClient(t, s, nil)
+	sealedAs("V3 with file", numbered(10)).store(s, "a")
+	for _, between := range []string{"a b", "a#c", "a-d", "a-d.instruction", "a-d.instruction.instruction"} { // all before a.instruction
+		s.put(between, []byte("plain"), nil)
+	}
+	sealedAs("V2", numbered(20)).store(s, "b")
+	s.put("b/c.instruction", nil, nil)
+	s.put("broken", []byte("broken"), map[string]string{"x-amz-3": "?"})
+	s.put(".instruction", nil, nil)
+	s.put("z.instruction", nil, nil)
+
+	all := []string{".instruction", "a", "a b", "a#c", "a-d", "b", "b/c.instruction", "broken", "z.instruction"}
+	_, keys := listed(t, c, &s3.ListObjectsV2Input{}, nil)
+	require.Equal(t, all, keys, "what no object exists for is shown")
+	_, keys = listed(t, c, &s3.ListObjectsV2Input{}, &s3crypto.ListOptions{ShowInstructionFiles: true})
+	require.Equal(t, s.keys(), keys)
+	_, keys = listed(t, c, &s3.ListObjectsV2Input{StartAfter: aws.String("a")}, nil)
+	require.Equal(t, all[2:], keys)
+	_, keys = listed(t, c, &s3.ListObjectsV2Input{Prefix: aws.String("a.")}, nil)
+	require.Empty(t, keys)
+
+	s.called()
+	entries, _ := listed(t, c, &s3.ListObjectsV2Input{}, &s3crypto.ListOptions{Inspect: true})
+	for i, want := range []string{"", "V3", "", "", "", "V2", "", "", ""} {
+		if entries[i].Encryption == nil {
+			require.Empty(t, want, all[i])
+			continue
+		}
+		require.Equal(t, want, entries[i].Encryption.Format)
+	}
+	require.EqualValues(t, 10, entries[1].Encryption.Length)
+	require.ErrorIs(t, entries[7].Err, s3crypto.ErrMetadata)
+	for i, entry := range entries {
+		require.Equal(t, i == 7 || i == 4, entry.Err != nil, all[i]) // a-d's instruction file is none
+	}
+
+	// One that was deleted meanwhile is left out.
+	s.before = func(call, key string) error {
+		if call == "HEAD" && key == "b" {
+			return &types.NotFound{}
+		}
+		return nil
+	}
+	_, keys = listed(t, c, &s3.ListObjectsV2Input{}, &s3crypto.ListOptions{Inspect: true})
+	require.NotContains(t, keys, "b")
+	require.Len(t, keys, len(all)-1)
+}
+
+func TestListFaults(t *testing.T) {
+	t.Parallel()
+	s := newShelf()
+	c := lenientClient(t, s, func(o *s3crypto.Options) { o.Concurrency = 2 })
+	for i := range 7 {
+		s.put(fmt.Sprint("key", i), nil, nil)
+	}
+	var now, most atomic.Int64
+	s.before = func(call, key string) error {
+		if call == "HEAD" {
+			most.Store(max(most.Load(), now.Add(1)))
+			time.Sleep(time.Millisecond)
+			now.Add(-1)
+		}
+		if call == "LIST" && key == "key5" {
+			return refusal("AccessDenied")
+		}
+		return nil
+	}
+	n := 0
+	var last error
+	for _, err := range c.List(t.Context(), &s3.ListObjectsV2Input{}, &s3crypto.ListOptions{Inspect: true}) {
+		if last = err; err == nil {
+			n++
+		}
+	}
+	require.Equal(t, refusal("AccessDenied"), last)
+	require.Equal(t, 6, n)
+	require.LessOrEqual(t, most.Load(), int64(2))
+
+	for _, err := range c.List(t.Context(), &s3.ListObjectsV2Input{EncodingType: types.EncodingTypeUrl}, nil) {
+		require.ErrorContains(t, err, "EncodingType")
+	}
+	for range c.List(t.Context(), &s3.ListObjectsV2Input{}, nil) {
+		break
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, err := range c.List(ctx, &s3.ListObjectsV2Input{}, nil) {
+		require.ErrorIs(t, err, context.Canceled)
+	}
+}
