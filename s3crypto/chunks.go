@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// chunkSize is the length of the pieces in which a body is read: the ciphertext of
+	// pieceSize is the length of the pieces in which a body is read: the ciphertext of
 	// one stays in the processor's cache while it is authenticated and decrypted.
-	chunkSize = 256 << 10
+	pieceSize = 256 << 10
 
 	// lookahead is what has to follow a piece that is not the last one: a tag, and
 	// something before it. So the last piece always has content, unless there is none.
@@ -26,7 +26,7 @@ type chunks struct {
 
 // newChunks reads r, which has n bytes or, if n is negative, it is not known how many.
 func newChunks(r io.Reader, n int64) *chunks {
-	size := int64(chunkSize)
+	size := int64(pieceSize)
 	if n >= 0 && n < size {
 		size = max(n+15, 16) &^ 15
 	}
@@ -37,7 +37,7 @@ func newChunks(r io.Reader, n int64) *chunks {
 // last one have whole blocks, and at least lookahead bytes follow them.
 func (c *chunks) next() (piece []byte, last bool, err error) {
 	kept := copy(c.buf, c.buf[c.given:c.filled])
-	n, err := readFull(c.r, c.buf[kept:])
+	n, err := fillFrom(c.r, c.buf[kept:])
 	c.given, c.filled = 0, kept+n
 	switch {
 	case err == io.EOF:
@@ -55,17 +55,19 @@ func (c *chunks) wipe() {
 	c.given, c.filled = 0, 0
 }
 
-// readFull reads until b is full. The error is io.EOF only if r has said so: an
+// fillFrom reads until b is full. The error is io.EOF only if r has said so: an
 // io.ErrUnexpectedEOF of r's is a connection that was cut, and never an end.
-func readFull(r io.Reader, b []byte) (n int, err error) {
+func fillFrom(r io.Reader, b []byte) (n int, err error) {
 	for idle := 0; n < len(b) && err == nil; {
 		var read int
-		if read, err = r.Read(b[n:]); read == 0 && err == nil {
-			if idle++; idle == 100 {
-				err = io.ErrNoProgress
-			}
-		}
+		read, err = r.Read(b[n:])
 		n += read
+		if idle++; read > 0 {
+			idle = 0
+		}
+		if idle == 100 && err == nil {
+			err = io.ErrNoProgress
+		}
 	}
 	if n == len(b) {
 		return n, nil // the next call gets the error, if it is one for good
@@ -83,7 +85,7 @@ type exact struct {
 func (e *exact) Read(p []byte) (int, error) {
 	if e.n == 0 {
 		var more [1]byte
-		switch n, err := readFull(e.r, more[:]); {
+		switch n, err := fillFrom(e.r, more[:]); {
 		case n > 0:
 			return 0, fmt.Errorf("%w: the body is longer than its length", ErrResponse)
 		default:

@@ -89,7 +89,7 @@ func (d *download) run(ctx context.Context, concurrency int) error {
 
 // fetch reads part i. It goes on where a transfer has broken off.
 func (d *download) fetch(ctx context.Context, i int64) error {
-	part, buf := &d.parts[i], make([]byte, min(chunkSize, d.partSize))
+	part, buf := &d.parts[i], make([]byte, min(pieceSize, d.partSize))
 	first := i * d.partSize
 	end := min(first+d.partSize, d.object.length)
 	for cuts := 0; ; cuts++ {
@@ -126,7 +126,7 @@ func (d *download) transfer(ctx context.Context, part *downloadPart, first, end 
 	defer body.Close()
 	for at < end {
 		chunk := buf[:min(int64(len(buf)), end-at)]
-		if _, err := readFull(body, chunk); err != nil {
+		if _, err := fillFrom(body, chunk); err != nil {
 			return true, err
 		}
 		piece, err := m.Join(part.piece, m.Hash(chunk))
@@ -143,7 +143,7 @@ func (d *download) transfer(ctx context.Context, part *downloadPart, first, end 
 		part.piece, at = piece, at+int64(len(chunk))
 	}
 	if last {
-		if _, err := readFull(body, d.tag[:]); err != nil {
+		if _, err := fillFrom(body, d.tag[:]); err != nil {
 			return true, err
 		}
 	}
@@ -152,7 +152,7 @@ func (d *download) transfer(ctx context.Context, part *downloadPart, first, end 
 
 // erase overwrites what was written.
 func (d *download) erase() error {
-	zeros := make([]byte, min(chunkSize, d.partSize))
+	zeros := make([]byte, min(pieceSize, d.partSize))
 	for i, part := range d.parts {
 		for at := int64(0); at < part.written; at += int64(len(zeros)) {
 			n := min(int64(len(zeros)), part.written-at)

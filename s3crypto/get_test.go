@@ -154,6 +154,14 @@ func TestGetTemporaryFile(t *testing.T) {
 	c = lenientClient(t, s, func(o *s3crypto.Options) { o.MaxBuffered, o.TempDir = 1, dir+"/missing" })
 	_, err = c.Get(t.Context(), getInput("key"), nil)
 	require.ErrorIs(t, err, fs.ErrNotExist)
+
+	// One that turns out to be longer than what is held in memory goes to the file too.
+	s.answered = func(_ *s3.GetObjectInput, out *s3.GetObjectOutput) { out.ContentLength = nil }
+	sealedAs("V3", numbered(1<<20)).store(s, "key")
+	c = lenientClient(t, s, func(o *s3crypto.Options) { o.MaxBuffered, o.TempDir = 600_000, dir })
+	got, err := readAll(t, c, (*s3crypto.Client).Get, nil)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(numbered(1<<20), got))
 }
 
 // readAll returns what can be read of an object before the error.

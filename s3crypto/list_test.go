@@ -118,3 +118,23 @@ func TestListFaults(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 	}
 }
+
+func TestListPrefixes(t *testing.T) {
+	t.Parallel()
+	s := newShelf()
+	for _, key := range []string{"a/1", "a/2", "b", "b.instruction", "c/1"} {
+		s.put(key, nil, nil)
+	}
+	c := lenientClient(t, s, nil)
+	entries, keys := listed(t, c, &s3.ListObjectsV2Input{Delimiter: aws.String("/")}, &s3crypto.ListOptions{Inspect: true})
+	require.Equal(t, []string{"b", "", ""}, keys)
+	require.Equal(t, "a/", entries[1].Prefix)
+	require.Equal(t, "c/", entries[2].Prefix)
+
+	s.noToken = true
+	var last error
+	for _, err := range c.List(t.Context(), &s3.ListObjectsV2Input{}, nil) {
+		last = err
+	}
+	require.ErrorIs(t, last, s3crypto.ErrResponse, "it does not end as if that were all")
+}

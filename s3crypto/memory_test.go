@@ -50,7 +50,7 @@ func (v *vast) ReadAt(p []byte, off int64) (int, error) {
 
 // storeVast stores an object of n zeros in format V3.
 func storeVast(t *testing.T, s *shelf, n int64) {
-	key, id := random(32), random(28)
+	key, id := randomBytes(32), randomBytes(28)
 	content, iv, aad := kdf(key, id, "DERIVEKEY", 32), bytes.Repeat([]byte{1}, 12), []byte{0, 0x73}
 	block, err := aes.NewCipher(content)
 	require.NoError(t, err)
@@ -100,12 +100,12 @@ func peak(fn func()) uint64 {
 	return most.Load() - min(most.Load(), before.HeapInuse)
 }
 
-// zeros counts what is written, and notices what is not zero.
-type zeros struct{ n, other atomic.Int64 }
+// zeroSink counts what is written, and notices what is not zero.
+type zeroSink struct{ n, other atomic.Int64 }
 
-func (z *zeros) Write(p []byte) (int, error) { return z.WriteAt(p, 0) }
+func (z *zeroSink) Write(p []byte) (int, error) { return z.WriteAt(p, 0) }
 
-func (z *zeros) WriteAt(p []byte, _ int64) (int, error) {
+func (z *zeroSink) WriteAt(p []byte, _ int64) (int, error) {
 	z.n.Add(int64(len(p)))
 	if !bytes.Equal(p, zeroPage[:len(p)]) {
 		z.other.Add(1)
@@ -123,8 +123,8 @@ func TestMemoryIsConstant(t *testing.T) {
 	storeVast(t, s, n)
 	dir := t.TempDir()
 	c := lenientClient(t, s, func(o *s3crypto.Options) { o.TempDir = dir })
-	for name, read := range map[string]func(t *testing.T, z *zeros){
-		"get": func(t *testing.T, z *zeros) {
+	for name, read := range map[string]func(t *testing.T, z *zeroSink){
+		"get": func(t *testing.T, z *zeroSink) {
 			out, err := c.Get(t.Context(), getInput("key"), nil)
 			require.NoError(t, err)
 			_, err = io.Copy(z, out.Body)
@@ -132,18 +132,18 @@ func TestMemoryIsConstant(t *testing.T) {
 			require.NoError(t, out.Body.Close())
 			requireEmptyDir(t, dir)
 		},
-		"stream": func(t *testing.T, z *zeros) {
+		"stream": func(t *testing.T, z *zeroSink) {
 			out, err := c.GetStream(t.Context(), getInput("key"), nil)
 			require.NoError(t, err)
 			_, err = io.Copy(z, out.Body)
 			require.NoError(t, err)
 			require.True(t, out.Body.(*s3crypto.UnverifiedBody).Verified())
 		},
-		"download": func(t *testing.T, z *zeros) {
+		"download": func(t *testing.T, z *zeroSink) {
 			_, err := c.Download(t.Context(), getInput("key"), z, nil)
 			require.NoError(t, err)
 		},
-		"range": func(t *testing.T, z *zeros) {
+		"range": func(t *testing.T, z *zeroSink) {
 			out, err := c.GetRangeUnauthenticated(t.Context(), rangeInput("bytes=0-"), nil)
 			require.NoError(t, err)
 			_, err = io.Copy(z, out.Body)
@@ -151,7 +151,7 @@ func TestMemoryIsConstant(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			z := &zeros{}
+			z := &zeroSink{}
 			added := peak(func() { read(t, z) })
 			t.Logf("%d MiB of heap", added>>20)
 			require.Less(t, added, uint64(limit))

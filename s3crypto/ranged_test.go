@@ -58,6 +58,8 @@ func TestRanges(t *testing.T) {
 						var own *s3crypto.RangeError
 						if errors.As(err, &own) {
 							require.EqualValues(t, size, own.Length)
+							require.Equal(t, fmt.Sprintf("s3crypto: the requested range is not satisfiable: %q of %d bytes", own.Range, size), own.Error())
+							require.Equal(t, smithy.FaultClient, own.ErrorFault())
 						}
 						continue
 					}

@@ -53,7 +53,7 @@ func (r *region) Encrypt(_ context.Context, in *kms.EncryptInput, _ ...func(*kms
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	blob := random(100)
+	blob := randomBytes(100)
 	r.kept[string(blob)] = remembered(in.EncryptionContext, string(in.Plaintext))
 	return &kms.EncryptOutput{KeyId: &r.arn, CiphertextBlob: blob}, nil
 }
@@ -255,7 +255,7 @@ func TestRewrapRefuses(t *testing.T) {
 		text   string
 	}{
 		"another commitment": {"V3", func(s *shelf, _ *s3crypto.RewrapInput, _ *s3crypto.RewrapOptions) {
-			s.get("key").metadata["x-amz-d"] = base64Of(random(28))
+			s.get("key").metadata["x-amz-d"] = base64Of(randomBytes(28))
 		}, s3crypto.ErrCommitment, ""},
 		"another data key in the file": {"V3 with file", func(s *shelf, _ *s3crypto.RewrapInput, _ *s3crypto.RewrapOptions) {
 			s.put("key.instruction", sealedAs("V3 with file", nil).file, nil)
@@ -275,7 +275,7 @@ func TestRewrapRefuses(t *testing.T) {
 		"changed meanwhile": {"V3", func(s *shelf, _ *s3crypto.RewrapInput, _ *s3crypto.RewrapOptions) {
 			s.before = func(call, _ string) error {
 				if call == "COPY" {
-					s.put("key", random(100), nil)
+					s.put("key", randomBytes(100), nil)
 				}
 				return nil
 			}
@@ -283,7 +283,7 @@ func TestRewrapRefuses(t *testing.T) {
 		"file changed meanwhile": {"V3 with file", func(s *shelf, _ *s3crypto.RewrapInput, _ *s3crypto.RewrapOptions) {
 			s.before = func(call, _ string) error {
 				if call == "PUT" {
-					s.put("key.instruction", random(100), nil)
+					s.put("key.instruction", randomBytes(100), nil)
 				}
 				return nil
 			}
@@ -376,6 +376,12 @@ func TestRewrapCopiesAll(t *testing.T) {
 	require.Equal(t, "111122223333", *got.ExpectedBucketOwner)
 	require.Equal(t, "111122223333", *got.ExpectedSourceBucketOwner)
 	require.Equal(t, types.RequestPayerRequester, got.RequestPayer)
+
+	in = rewrapInput("dir/a+b c")
+	in.Bucket = "arn:aws:s3:eu-west-1:111122223333:accesspoint/mine"
+	_, err = clientOf(t, s, otherAES(t)).Rewrap(t.Context(), in, lenientAES(t), nil)
+	require.ErrorContains(t, err, "NoSuchKey", "the shelf has no access points")
+	require.Equal(t, "arn:aws:s3:eu-west-1:111122223333:accesspoint/mine/object/dir/a%2Bb%20c", *got.CopySource)
 
 	sealedAs("V2", nil).store(s, "key")
 	past := time.Now().Add(-time.Hour)

@@ -188,3 +188,25 @@ func TestRewrapAllOfWhatIsGone(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &s3crypto.RewrapReport{Rewrapped: 1, Gone: 1, Checkpoint: "b"}, report)
 }
+
+// TestRewrapAllStopsWhileItWaits gives up an object that is throttled for good.
+func TestRewrapAllStopsWhileItWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf()
+		sealedAs("V3", nil).store(s, "a")
+		sealedAs("V3", nil).store(s, "b")
+		s.before = func(call, key string) error {
+			if call == "HEAD" && key == "b" {
+				return refusal("SlowDown")
+			}
+			return nil
+		}
+		c := lenientClient(t, s, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		report, err := c.RewrapAll(ctx, &s3crypto.RewrapAllInput{Bucket: "bucket"}, otherAES(t), nil)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, &s3crypto.RewrapReport{Rewrapped: 1, Checkpoint: "a"}, report)
+	})
+}

@@ -28,7 +28,7 @@ type sealedObject struct {
 	file     []byte
 }
 
-func random(n int) []byte {
+func randomBytes(n int) []byte {
 	b := make([]byte, n)
 	rand.Read(b)
 	return b
@@ -59,7 +59,7 @@ func kdf(secret, salt []byte, label string, n int) []byte {
 
 // wrapped wraps a data key for content of the given algorithm.
 func wrapped(under, key []byte, algorithm string) string {
-	iv := random(12)
+	iv := randomBytes(12)
 	return base64Of(append(iv, oneShot(under, iv, key, []byte(algorithm))...))
 }
 
@@ -70,7 +70,7 @@ var kinds = []string{"V3", "V3 with file", "V2", "V2 with file", "V2 CBC", "V1"}
 // sealedAs encrypts an object under wrappingKey, with code that shares nothing with the
 // package.
 func sealedAs(kind string, plaintext []byte) *sealedObject {
-	key := random(32)
+	key := randomBytes(32)
 	o := &sealedObject{}
 	o.metadata, o.body = contentOf(kind, key, plaintext)
 	switch kind {
@@ -83,7 +83,7 @@ func sealedAs(kind string, plaintext []byte) *sealedObject {
 }
 
 func contentOf(kind string, key, plaintext []byte) (map[string]string, []byte) {
-	iv, id := random(12), random(28)
+	iv, id := randomBytes(12), randomBytes(28)
 	switch kind {
 	case "V3", "V3 with file":
 		return map[string]string{
@@ -103,7 +103,7 @@ func contentOf(kind string, key, plaintext []byte) (map[string]string, []byte) {
 	}
 	pad := 16 - len(plaintext)%16
 	body := append(bytes.Clone(plaintext), bytes.Repeat([]byte{byte(pad)}, pad)...)
-	iv = random(16)
+	iv = randomBytes(16)
 	cipher.NewCBCEncrypter(block, iv).CryptBlocks(body, body)
 	kek, err := aes.NewCipher(wrappingKey)
 	if err != nil {

@@ -28,6 +28,7 @@ type shelf struct {
 	s3crypto.API // nil
 
 	pageSize int
+	noToken  bool // pages that are not the last one have no token
 
 	// before is called with each request, and may fail it.
 	before func(call, key string) error
@@ -279,7 +280,20 @@ func (s *shelf) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, _ 
 		if key <= after || !strings.HasPrefix(key, aws.ToString(in.Prefix)) {
 			continue
 		}
+		if d := aws.ToString(in.Delimiter); d != "" {
+			if before, _, under := strings.Cut(key[len(aws.ToString(in.Prefix)):], d); under {
+				prefix := aws.ToString(in.Prefix) + before + d
+				if n := len(out.CommonPrefixes); n == 0 || *out.CommonPrefixes[n-1].Prefix != prefix {
+					out.CommonPrefixes = append(out.CommonPrefixes, types.CommonPrefix{Prefix: &prefix})
+				}
+				continue
+			}
+		}
 		if len(out.Contents) == s.pageSize {
+			if s.noToken {
+				out.IsTruncated = aws.Bool(true)
+				break
+			}
 			out.IsTruncated, out.NextContinuationToken = aws.Bool(true), out.Contents[s.pageSize-1].Key
 			break
 		}

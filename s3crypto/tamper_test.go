@@ -23,7 +23,7 @@ func TestTampering(t *testing.T) {
 	forbid := func(o *s3crypto.Options) {
 		o.CommitmentPolicy, o.AllowLegacyCBC = keyring.ForbidEncryptAllowDecrypt, false
 	}
-	id := base64Of(random(28))
+	id := base64Of(randomBytes(28))
 	for name, test := range map[string]struct {
 		kind   string
 		set    func(*s3crypto.Options)
@@ -41,8 +41,8 @@ func TestTampering(t *testing.T) {
 		"two data keys":                                   {"V3", nil, func(o *sealedObject) { o.metadata["x-amz-key-v2"] = o.metadata["x-amz-3"] }, s3crypto.ErrMetadata, "V2"},
 		"unknown algorithm":                               {"V3", nil, func(o *sealedObject) { o.metadata["x-amz-c"] = "114" }, s3crypto.ErrMetadata, "unknown"},
 		"other commitment":                                {"V3", nil, func(o *sealedObject) { o.metadata["x-amz-d"] = id }, s3crypto.ErrCommitment, ""},
-		"short commitment":                                {"V3", nil, func(o *sealedObject) { o.metadata["x-amz-d"] = base64Of(random(27)) }, s3crypto.ErrCommitment, ""},
-		"long commitment":                                 {"V3", nil, func(o *sealedObject) { o.metadata["x-amz-d"] = base64Of(random(29)) }, s3crypto.ErrCommitment, ""},
+		"short commitment":                                {"V3", nil, func(o *sealedObject) { o.metadata["x-amz-d"] = base64Of(randomBytes(27)) }, s3crypto.ErrCommitment, ""},
+		"long commitment":                                 {"V3", nil, func(o *sealedObject) { o.metadata["x-amz-d"] = base64Of(randomBytes(29)) }, s3crypto.ErrCommitment, ""},
 		"other message id":                                {"V3", nil, func(o *sealedObject) { o.metadata["x-amz-i"] = id }, s3crypto.ErrCommitment, ""},
 		"commitment moved to the file":                    {"V3 with file", nil, func(o *sealedObject) { o.move("x-amz-d"); o.move("x-amz-c"); o.move("x-amz-i") }, s3crypto.ErrMetadata, "instruction file"},
 		"commitment in the file, under the laxest policy": {"V3 with file", forbid, func(o *sealedObject) { o.add("x-amz-d", id) }, s3crypto.ErrMetadata, "x-amz-d"},
@@ -52,15 +52,15 @@ func TestTampering(t *testing.T) {
 		"no file for V2":                                  {"V2 with file", nil, func(o *sealedObject) { o.file = nil }, s3crypto.ErrNotEncrypted, "key.instruction"},
 		"plain":                                           {"V3", nil, func(o *sealedObject) { clear(o.metadata) }, s3crypto.ErrNotEncrypted, ""},
 		"attacker's key in the file of V3": {"V3 with file", nil, func(o *sealedObject) {
-			o.add("x-amz-3", wrapped(wrappingKey, random(32), "115"))
+			o.add("x-amz-3", wrapped(wrappingKey, randomBytes(32), "115"))
 		}, s3crypto.ErrCommitment, ""},
 		"attacker's key in the file of V2": {"V2 with file", nil, func(o *sealedObject) {
-			o.add("x-amz-key-v2", wrapped(wrappingKey, random(32), "AES/GCM/NoPadding"))
+			o.add("x-amz-key-v2", wrapped(wrappingKey, randomBytes(32), "AES/GCM/NoPadding"))
 		}, s3crypto.ErrAuthentication, ""},
 		"another wrapping key": {"V3", nil, func(o *sealedObject) {
-			o.metadata["x-amz-3"] = wrapped(random(32), random(32), "115")
+			o.metadata["x-amz-3"] = wrapped(randomBytes(32), randomBytes(32), "115")
 		}, s3crypto.ErrAuthentication, ""},
-		"short IV":                                {"V2", nil, func(o *sealedObject) { o.metadata["x-amz-iv"] = base64Of(random(11)) }, s3crypto.ErrMetadata, "x-amz-iv"},
+		"short IV":                                {"V2", nil, func(o *sealedObject) { o.metadata["x-amz-iv"] = base64Of(randomBytes(11)) }, s3crypto.ErrMetadata, "x-amz-iv"},
 		"GCM renamed CBC":                         {"V2", nil, func(o *sealedObject) { o.metadata["x-amz-cek-alg"] = "AES/CBC/PKCS5Padding" }, s3crypto.ErrMetadata, ""},
 		"GCM renamed CBC, with its IV":            {"V2", nil, func(o *sealedObject) { o.relabelCBC() }, s3crypto.ErrMetadata, "AES/GCM"},
 		"V3 dressed as V2, under a strict policy": {"V3", strict, func(o *sealedObject) { o.downgrade() }, s3crypto.ErrPolicy, ""},
@@ -106,7 +106,7 @@ func (o *sealedObject) move(name string) {
 }
 
 func (o *sealedObject) relabelCBC() {
-	o.metadata["x-amz-cek-alg"], o.metadata["x-amz-iv"] = "AES/CBC/PKCS5Padding", base64Of(random(16))
+	o.metadata["x-amz-cek-alg"], o.metadata["x-amz-iv"] = "AES/CBC/PKCS5Padding", base64Of(randomBytes(16))
 	delete(o.metadata, "x-amz-tag-len")
 }
 
