@@ -149,3 +149,6 @@ func headInput(in *s3.GetObjectInput) *s3.HeadObjectInput {
 		SSECustomerAlgorithm: in.SSECustomerAlgorithm, SSECustomerKey: in.SSECustomerKey, SSECustomerKeyMD5: in.SSECustomerKeyMD5,
 	}
 }
+
+// instructionSuffix is appended to an object's key to name its instruction file.
+const instructionSuffix = ".instruction"
