@@ -9,9 +9,11 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sealring/sealring/kms/kmstest"
 	"github.com/sealring/sealring/s3crypto"
 )
 
@@ -250,4 +252,30 @@ func (l listing) ListParts(ctx context.Context, in *s3.ListPartsInput, o ...func
 		l.alter(out)
 	}
 	return out, err
+}
+
+// TestUploadContext sees that an upload is resumed with its encryption context only.
+func TestUploadContext(t *testing.T) {
+	t.Parallel()
+	keys := kmstest.New(t, nil).SDK()
+	key, err := keys.CreateKey(t.Context(), &kms.CreateKeyInput{})
+	require.NoError(t, err)
+	w, err := s3crypto.NewKMS(keys, *key.KeyMetadata.Arn, nil)
+	require.NoError(t, err)
+	f := newFakeBucket()
+	c, err := s3crypto.New(f, w, nil)
+	require.NoError(t, err)
+	o := &s3crypto.PutOptions{Context: map[string]string{"tenant": "42"}}
+	u, err := c.CreateUpload(t.Context(), createInput(), o)
+	require.NoError(t, err)
+	state, err := u.State()
+	require.NoError(t, err)
+	_, err = c.ResumeUpload(t.Context(), createInput(), state, o)
+	require.NoError(t, err)
+	_, err = c.ResumeUpload(t.Context(), createInput(), state, nil)
+	require.ErrorIs(t, err, s3crypto.ErrContext)
+	other := &s3crypto.PutOptions{Context: map[string]string{"tenant": "43"}}
+	_, err = c.ResumeUpload(t.Context(), createInput(), state, other)
+	require.ErrorIs(t, err, s3crypto.ErrContext)
+	require.Contains(t, f.uploads[u.ID()].in.Metadata["x-amz-t"], `"tenant":"42"`)
 }
