@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -34,6 +35,7 @@ func TestInstructionFilesWritten(t *testing.T) {
 			in := putInput(body())
 			in.ACL, in.Tagging = types.ObjectCannedACLBucketOwnerFullControl, aws.String("a=b")
 			in.ContentEncoding, in.IfNoneMatch = aws.String("gzip"), aws.String("*")
+			in.Expires, in.WebsiteRedirectLocation = aws.Time(time.Unix(5, 0)), aws.String("/elsewhere")
 			in.Metadata = map[string]string{"mine": "kept"}
 			_, err := c.Put(t.Context(), in, nil)
 			require.NoError(t, err, kind)
@@ -46,6 +48,8 @@ func TestInstructionFilesWritten(t *testing.T) {
 			require.Equal(t, "a=b", *file.Tagging)
 			require.Nil(t, file.IfNoneMatch)
 			require.Nil(t, file.ContentEncoding)
+			require.Nil(t, file.Expires)
+			require.Nil(t, file.WebsiteRedirectLocation)
 			require.Equal(t, map[string]string{"x-amz-crypto-instr-file": ""}, file.Metadata)
 			var fields map[string]string
 			require.NoError(t, json.Unmarshal(f.current("k.instruction").body, &fields))

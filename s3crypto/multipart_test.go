@@ -245,6 +245,37 @@ func TestPartRetried(t *testing.T) {
 	requireWritten(t, f, "k", plaintext)
 }
 
+// TestNoPartAfterTag has the tag's own part fail, after which it may have been seen.
+func TestNoPartAfterTag(t *testing.T) {
+	t.Parallel()
+	f := newFakeBucket()
+	states := &savedStates{}
+	c := newWriter(t, f, s3crypto.Options{})
+	u, err := c.CreateUpload(t.Context(), createInput(), states.options())
+	require.NoError(t, err)
+	plaintext := random(10 * mib)
+	require.NoError(t, u.Send(t.Context(), bytes.NewReader(plaintext)))
+	f.fail = func(op, _ string, _ int) error {
+		if op == "UploadPart" {
+			return errUnread
+		}
+		return nil
+	}
+	_, err = u.Complete(t.Context(), nil)
+	require.ErrorIs(t, err, errUnread)
+	f.fail = nil
+	resumed, err := c.ResumeUpload(t.Context(), createInput(), states.last, nil)
+	require.NoError(t, err)
+	for _, u := range []*s3crypto.Upload{u, resumed} {
+		require.ErrorIs(t, u.Part(t.Context(), 3, bytes.NewReader(plaintext[:5*mib])), s3crypto.ErrPart)
+		require.ErrorIs(t, u.Part(t.Context(), 3, bytes.NewReader(plaintext[:5])), s3crypto.ErrPart)
+		require.ErrorIs(t, u.Send(t.Context(), io.MultiReader(bytes.NewReader(plaintext), bytes.NewReader(plaintext[:1]))), s3crypto.ErrPart)
+	}
+	_, err = resumed.Complete(t.Context(), nil)
+	require.NoError(t, err)
+	requireWritten(t, f, "k", plaintext)
+}
+
 // TestPartChangesWhileSent has a part's body change between the SDK's passes.
 func TestPartChangesWhileSent(t *testing.T) {
 	t.Parallel()

@@ -236,7 +236,7 @@ func TestSDKBodyChanged(t *testing.T) {
 				require.True(t, bytes.Equal(plaintext, decrypted(t, server.metadata, server.bodies["/bucket/k "])))
 			}
 			require.NotContains(t, fmt.Sprint(server.problems), "other bytes")
-			require.True(t, err != nil || ends == 3 || secure, "the body is read more than once")
+			require.True(t, err != nil || ends > 1 || secure, "it is read for the digests and then for the request")
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,10 +27,19 @@ const mib = 1 << 20
 
 var writersKey = bytes.Repeat([]byte{7}, 32)
 
+// noise looks random. Its length is odd, so that it is another one in each part and chunk.
+var noise = sync.OnceValue(func() []byte {
+	b := make([]byte, 64<<10-1)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(b)
+	return b
+})
+
 // random returns n bytes that look random and are always the same.
 func random(n int) []byte {
 	b := make([]byte, n)
-	_, _ = rand.NewChaCha8([32]byte{byte(n)}).Read(b)
+	for i := 0; i < n; {
+		i += copy(b[i:], noise()[n%61:])
+	}
 	return b
 }
 
