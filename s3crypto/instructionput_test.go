@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,10 +106,10 @@ func TestNoOrphans(t *testing.T) {
 					c := newWriter(t, f, on)
 					_, err := c.Put(t.Context(), putInput(strings.NewReader("before")), nil)
 					require.NoError(t, err)
-					happened := false
+					var happened atomic.Bool
 					fault := func(op, what string, _ int) error {
 						if op+" "+what == failing {
-							happened = true
+							happened.Store(true)
 							return denied
 						}
 						return nil
@@ -121,7 +122,7 @@ func TestNoOrphans(t *testing.T) {
 					if !lost || failing != "CreateMultipartUpload k" { // the lost answer has its only name
 						require.Empty(t, f.uploads)
 					}
-					if !happened {
+					if !happened.Load() {
 						require.NoError(t, err)
 						continue
 					}
