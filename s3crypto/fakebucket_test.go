@@ -134,7 +134,7 @@ func (f *fakeBucket) receive(ctx context.Context, where string, body io.Reader, 
 			return nil, err
 		}
 		hash := sha256.New()
-		kept := &seenWriter{f: f, where: where}
+		kept := f.newSeenWriter(where, size)
 		limit := int64(-1)
 		if pass == f.digests && f.cut != nil {
 			limit = f.cut(where, n)
@@ -156,38 +156,50 @@ func (f *fakeBucket) receive(ctx context.Context, where string, body io.Reader, 
 			return nil, fmt.Errorf("body of %d bytes, not %d", kept.n, size)
 		}
 		if pass == f.digests {
-			return &fakeObject{body: kept.b, size: size, etag: strconv.Quote(hex.EncodeToString(hash.Sum(nil)[:16]))}, nil
+			return &fakeObject{body: kept.b[:min(len(kept.b), int(size))], size: size, etag: strconv.Quote(hex.EncodeToString(hash.Sum(nil)[:16]))}, nil
 		}
 	}
 	panic("unreachable")
 }
 
-// seenWriter notes what was read of a body, and compares it with what was read before.
+// seenWriter compares what is read of a body with what was read before, and notes what is
+// new.
 type seenWriter struct {
 	f     *fakeBucket
 	where string
-	b     []byte
+	b     []byte // all that was ever read
 	n     int64
 }
 
-func (w *seenWriter) Write(p []byte) (int, error) {
-	w.n += int64(len(p))
-	if !w.f.discard {
-		w.b = append(w.b, p...)
+func (f *fakeBucket) newSeenWriter(where string, size int64) *seenWriter {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w := &seenWriter{f: f, where: where, b: f.seen[where]}
+	if w.b == nil && !f.discard {
+		w.b = make([]byte, 0, size)
 	}
+	return w
+}
+
+func (w *seenWriter) Write(p []byte) (int, error) {
+	if !w.f.discard {
+		known := min(len(w.b)-int(w.n), len(p))
+		if !bytes.Equal(w.b[w.n:int(w.n)+known], p[:known]) {
+			w.f.mu.Lock()
+			w.f.leaks = append(w.f.leaks, w.where)
+			w.f.mu.Unlock()
+		}
+		w.b = append(w.b, p[known:]...)
+	}
+	w.n += int64(len(p))
 	return len(p), nil
 }
 
 func (w *seenWriter) done() {
 	w.f.mu.Lock()
 	defer w.f.mu.Unlock()
-	before := w.f.seen[w.where]
-	n := min(len(before), len(w.b))
-	if !bytes.Equal(before[:n], w.b[:n]) {
-		w.f.leaks = append(w.f.leaks, w.where)
-	}
-	if len(w.b) > len(before) {
-		w.f.seen[w.where] = w.b
+	if len(w.b) > len(w.f.seen[w.where]) {
+		w.f.seen[w.where] = slices.Clip(w.b)
 	}
 }
 
