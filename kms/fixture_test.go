@@ -66,6 +66,7 @@ func newFixture(t *testing.T, viaSDK bool, configure ...func(*kms.Config)) *fixt
 			set(c)
 		}
 	}})
+	t.Cleanup(func() { f.Service().RequireKnownKeys(t) })
 	f.arn = f.Seed(kmstest.Key{Alias: "alias/app", Description: "of the application"})
 	f.id = idOf(f.arn)
 	f.api = f.Client(f.Root())

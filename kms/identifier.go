@@ -159,18 +159,33 @@ func (r *request) readKey(account, region, id string) (*keyrecord.Key, error) {
 
 // writeKey stores what stands in the first record of a key, without imported material
 // that has expired. One that was read must come from a request that may write.
-func (r *request) writeKey(k *keyrecord.Key) error {
-	r.noteExpired(k)
-	k.ForgetExpired(r.now)
-	return r.put(keyrecord.KeyName(k.Account, k.Region, k.ID), k.Marshal)
-}
+func (r *request) writeKey(k *keyrecord.Key) error { return r.writeFirst(k, 0) }
 
 // writeLocal is writeKey with what k has for itself: description, policy, tags, aliases.
 func (r *request) writeLocal(k *keyrecord.Key) error {
-	if err := r.put(keyrecord.LocalName(k.Account, k.Region, k.ID), k.MarshalLocal); err != nil {
+	size := 0
+	err := r.put(keyrecord.LocalName(k.Account, k.Region, k.ID), func() ([]byte, error) {
+		b, err := k.MarshalLocal()
+		size = len(b)
+		return b, err
+	})
+	if err != nil {
 		return err
 	}
-	return r.writeKey(k)
+	return r.writeFirst(k, size)
+}
+
+// writeFirst is writeKey after another record of k, of the given size.
+func (r *request) writeFirst(k *keyrecord.Key, size int) error {
+	r.noteExpired(k)
+	k.ForgetExpired(r.now)
+	return r.put(keyrecord.KeyName(k.Account, k.Region, k.ID), func() ([]byte, error) {
+		b, err := k.Marshal()
+		if err == nil && !k.SharesMaterials() { // which other copies of the key can change
+			r.written = append(r.written, newWrittenKey(k, b, size+len(b)))
+		}
+		return b, err
+	})
 }
 
 // writeNew stores all of a key that is made.

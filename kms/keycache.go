@@ -1,7 +1,9 @@
 package kms
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"maps"
 	"slices"
@@ -31,6 +33,16 @@ type cachedKey struct {
 	version uint64 // 0 for none
 	key     *keyrecord.Key
 	size    int // of the records that it was read from, bytes
+
+	written *writtenKey // what this service has made of the key since, or nil
+}
+
+// writtenKey is a key as a request has written it. All of the key changes with its first
+// record, so that the digest of that one tells whether it is still what is stored.
+type writtenKey struct {
+	key    *keyrecord.Key
+	record [sha256.Size]byte
+	size   int // of the records that were written, bytes
 }
 
 // What bounds a cache. A full one lets go of some arbitrary keys.
@@ -57,6 +69,15 @@ func (c *keyCache) read(d *store.Draft, at keyPlace) (*keyrecord.Key, error) {
 	if stored && e.version == version {
 		return e.key, nil
 	}
+	if w := e.written; stored && w != nil {
+		switch is, err := w.isStored(d, name); {
+		case err != nil:
+			return nil, err
+		case is:
+			c.put(cachedKey{name: name, version: version, key: w.key, size: max(w.size, e.size)})
+			return w.key, nil
+		}
+	}
 	size := 0
 	k, err := keyrecord.ReadKey(at.account, at.region, at.id, func(name string) ([]byte, error) {
 		b, err := d.Get(name)
@@ -65,7 +86,7 @@ func (c *keyCache) read(d *store.Draft, at keyPlace) (*keyrecord.Key, error) {
 	})
 	if err == nil && stored {
 		k.KeepPRFs()
-		c.put(cachedKey{name, version, k, size})
+		c.put(cachedKey{name: name, version: version, key: k, size: size})
 	}
 	return k, err
 }
@@ -94,6 +115,43 @@ func (c *keyCache) put(e cachedKey) {
 			delete(c.records, other)
 			c.size -= o.size
 			c.materials.forget(o.key, nil)
+		}
+	}
+}
+
+// newWrittenKey copies k, the material too: requests wipe what they have brought. record
+// is k's first one, and size the length of all that were written.
+func newWrittenKey(k *keyrecord.Key, record []byte, size int) writtenKey {
+	own := k.Clone()
+	for i := range own.Materials {
+		m := &own.Materials[i]
+		m.Bytes = bytes.Clone(m.Bytes)
+	}
+	return writtenKey{own, sha256.Sum256(record), size}
+}
+
+// isStored reports whether the key is what the draft sees.
+func (w *writtenKey) isStored(d *store.Draft, name string) (bool, error) {
+	b, err := d.Get(name)
+	if err != nil {
+		return false, err
+	}
+	defer clear(b)
+	return sha256.Sum256(b) == w.record, nil
+}
+
+// wrote notes what a request has made of keys, so that those that are kept need not be
+// parsed when they are read again. It takes over what it is given.
+func (c *keyCache) wrote(all []writtenKey) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range all {
+		w := &all[i]
+		at := keyPlace{w.key.Account, w.key.Region, w.key.ID}
+		if e, ok := c.records[at]; ok {
+			w.key.KeepPRFs()
+			e.written = w
+			c.records[at] = e
 		}
 	}
 }

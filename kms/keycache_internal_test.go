@@ -16,10 +16,10 @@ import (
 func newCachedKey(id string, version uint64, size int) cachedKey {
 	b := make([]byte, keyrecord.MaterialLen)
 	rand.Read(b)
-	return cachedKey{id, version, &keyrecord.Key{
+	return cachedKey{name: id, version: version, size: size, key: &keyrecord.Key{
 		ID: id, Spec: keyrecord.SpecSymmetric, Origin: keyrecord.OriginExternal,
 		Materials: []keyrecord.Material{keyrecord.NewMaterial("k", b, time.Time{})},
-	}, size}
+	}}
 }
 
 // use has a material parsed.
@@ -67,10 +67,10 @@ func TestDeletedMaterialIsForgotten(t *testing.T) {
 	c.put(other)
 	e.use(t, &c)
 	other.use(t, &c)
-	kept := cachedKey{"k", 2, e.key.Clone(), 1}
+	kept := cachedKey{name: "k", version: 2, key: e.key.Clone(), size: 1}
 	c.put(kept)
 	require.Contains(t, c.materials.keys, e.key.Materials[0].ID)
-	forgotten := cachedKey{"k", 3, e.key.Clone(), 1}
+	forgotten := cachedKey{name: "k", version: 3, key: e.key.Clone(), size: 1}
 	forgotten.key.Materials[0].Forget()
 	c.put(forgotten)
 	require.NotContains(t, c.materials.keys, e.key.Materials[0].ID)

@@ -39,17 +39,20 @@ func (tx countedTx) Version(key string) (uint64, error) {
 }
 
 // TestKnownKeysAreNotRead has a request ask the store for one version of a key that the
-// service knows, however many records the key has, and read all of them again once one
-// has changed.
+// service knows, however many records the key has; read the first of them once the service
+// itself has changed the key; and all of them once another service has.
 func TestKnownKeysAreNotRead(t *testing.T) {
 	t.Parallel()
 	s := &countedStore{Store: store.NewMemory()}
 	sealed, err := store.Seal(t.Context(), s, rootKey(t, 1), nil)
 	require.NoError(t, err)
-	service, err := kms.New(t.Context(), kms.Config{Store: sealed})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, service.Close()) })
-	api := service.Client(root)
+	serve := func() *kms.Client {
+		service, err := kms.New(t.Context(), kms.Config{Store: sealed})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, service.Close()) })
+		return service.Client(root)
+	}
+	api, other := serve(), serve()
 	for records, in := range map[int64]*sdk.CreateKeyInput{
 		1: {},
 		2: {Description: aws.String("d")},
@@ -67,10 +70,23 @@ func TestKnownKeysAreNotRead(t *testing.T) {
 		gets, versions := reads()
 		require.Zero(t, gets, "of %d records", records)
 		require.Equal(t, int64(2), versions, "the key's, and that of the sealed store's head")
+
 		policy := openPolicy
 		succeeds(t, api, &sdk.PutKeyPolicyInput{KeyId: id, Policy: &policy})
 		gets, _ = reads()
-		require.Equal(t, max(records, 2), gets)
+		if records < 3 {
+			require.Equal(t, int64(1), gets)
+		} else {
+			require.Equal(t, records, gets, "a copy in another Region may have changed the key too")
+		}
 		require.Equal(t, policy, policyOf(t, api, *id))
+
+		succeeds(t, api, &sdk.DisableKeyInput{KeyId: id})
+		succeeds(t, other, &sdk.EnableKeyInput{KeyId: id})
+		succeeds(t, other, &sdk.UpdateKeyDescriptionInput{KeyId: id, Description: aws.String("of the other")})
+		gets, _ = reads()
+		require.GreaterOrEqual(t, gets, max(records, 2), "the first may be read twice")
+		key := do[sdk.DescribeKeyOutput](t, api, &sdk.DescribeKeyInput{KeyId: id}).KeyMetadata
+		require.Equal(t, "of the other", *key.Description)
 	}
 }

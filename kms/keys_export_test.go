@@ -2,6 +2,12 @@ package kms
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/sealring/sealring/identity"
 	"github.com/sealring/sealring/internal/keyrecord"
@@ -56,3 +62,54 @@ func (s *Service) PutImportToken(ctx context.Context, account, region, keyID str
 
 // MaxCopies is how many copies a multi-Region key can have.
 const MaxCopies = maxCopies
+
+// RequireKnownKeys fails a test whose service takes a key for another one than is stored.
+func (s *Service) RequireKnownKeys(t *testing.T) {
+	t.Helper()
+	s.keys.mu.RLock()
+	known := maps.Clone(s.keys.records)
+	s.keys.mu.RUnlock()
+	err := s.store.View(context.Background(), func(tx store.Tx) error {
+		for at, e := range known {
+			version, err := tx.Version(e.name)
+			if err != nil {
+				return err
+			}
+			taken := e.key
+			if version != e.version {
+				if e.written == nil {
+					continue
+				}
+				is, err := e.written.isStored(store.NewDraft(tx), e.name)
+				if err != nil || !is {
+					continue
+				}
+				taken = e.written.key
+			}
+			stored, err := keyrecord.ReadKey(at.account, at.region, at.id, tx.Get)
+			if err != nil {
+				return err
+			}
+			for i := range taken.Materials { // what is kept of them fits them
+				kept := &taken.Materials[i]
+				made := keyrecord.Material{Bytes: kept.Bytes}
+				require.Equal(t, made.AppendPRF(nil), kept.AppendPRF(nil))
+			}
+			taken = taken.Clone()
+			for _, k := range []*keyrecord.Key{stored, taken} {
+				k.KeepPRFs()
+				// What is empty is as good as none.
+				k.Aliases, k.Tags = slices.Concat(k.Aliases, nil), slices.Concat(k.Tags, nil)
+				k.Materials = slices.Concat(k.Materials, nil)
+				if len(k.Notes) == 0 {
+					k.Notes = nil
+				}
+			}
+			require.Equal(t, stored, taken, "key %s", e.name)
+		}
+		return nil
+	})
+	if !errors.Is(err, store.ErrClosed) {
+		require.NoError(t, err)
+	}
+}

@@ -100,6 +100,7 @@ type request struct {
 	draft   store.Draft         // of the attempt in progress
 	due     []*keyrecord.Key    // to be rotated; may be shared
 	changes []audit.ChangeEvent // that the draft brings about
+	written []writtenKey        // keys in the draft
 
 	decideOn func(store.Tx) error // decides on a snapshot; made once for the memory
 
@@ -129,7 +130,7 @@ var requests = sync.Pool{New: func() any {
 	r := new(request)
 	r.decideOn = func(tx store.Tx) error {
 		r.draft.Reset(tx)
-		r.event.Resources, r.changes = nil, nil // sinks may have kept those of an attempt before
+		r.event.Resources, r.changes, r.written = nil, nil, nil // sinks may have kept those of an attempt before
 		r.out, r.err = r.op.decide(r, r.in)
 		return nil
 	}
@@ -220,6 +221,9 @@ func (r *request) apply(ctx context.Context) error {
 		return fault(ctx, err)
 	}
 	err := r.draft.Commit(ctx, r.service.store)
+	if err == nil {
+		r.service.keys.wrote(r.written)
+	}
 	if err == nil || errors.Is(err, store.ErrConflict) {
 		return err
 	}

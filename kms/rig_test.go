@@ -42,7 +42,10 @@ func newRig(t *testing.T, viaSDK bool, settling time.Duration) *rig {
 	r.sealed, err = store.Seal(t.Context(), r.broken, rootKey(t, 1), nil)
 	require.NoError(t, err)
 	r.service = r.serve(t, settling)
-	t.Cleanup(func() { require.NoError(t, r.service.Close()) })
+	t.Cleanup(func() {
+		r.service.RequireKnownKeys(t)
+		require.NoError(t, r.service.Close())
+	})
 	r.viaSDK = viaSDK
 	r.api = r.in(region)
 	return r
