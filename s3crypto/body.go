@@ -1,6 +1,7 @@
 package s3crypto
 
 import (
+	"fmt"
 	"io"
 	"io/fs"
 	"sync"
@@ -11,7 +12,10 @@ type body struct {
 	source io.Closer // may be closed while it is read; nil if there is none
 	spool  *spool    // may not; nil if there is none
 
+	turn sync.Mutex // held by who reads, and never taken by Close
+
 	mu       sync.Mutex // held while the fields below are used
+	lent     bool       // plain is with a writer, and may not be wiped
 	chunks   *chunks
 	content  decrypter
 	checked  bool   // the whole was authenticated before
@@ -23,6 +27,8 @@ type body struct {
 
 // Read reads plaintext.
 func (b *body) Read(p []byte) (int, error) {
+	b.turn.Lock()
+	defer b.turn.Unlock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(p) == 0 {
@@ -38,15 +44,13 @@ func (b *body) Read(p []byte) (int, error) {
 
 // WriteTo writes what is left of the plaintext to w, without a buffer between.
 func (b *body) WriteTo(w io.Writer) (written int64, err error) {
+	b.turn.Lock()
+	defer b.turn.Unlock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for b.fill() {
-		n, err := w.Write(b.plain)
-		if n < len(b.plain) && err == nil {
-			err = io.ErrShortWrite
-		}
+		n, err := b.lend(w)
 		written += int64(n)
-		b.plain = b.plain[n:]
 		if err != nil {
 			return written, err
 		}
@@ -55,6 +59,27 @@ func (b *body) WriteTo(w io.Writer) (written int64, err error) {
 		return written, nil
 	}
 	return written, b.err
+}
+
+// lend has w write what there is to read. It holds mu before and after, but not meanwhile:
+// whoever closes the body does not wait for w.
+func (b *body) lend(w io.Writer) (n int, err error) {
+	plain := b.plain
+	b.lent = true
+	b.mu.Unlock()
+	defer func() { // also if w panics
+		b.mu.Lock()
+		if b.lent = false; b.closed {
+			b.chunks.wipe()
+		} else {
+			b.plain = plain[n:]
+		}
+	}()
+	n, err = w.Write(plain)
+	if n < len(plain) && err == nil {
+		err = io.ErrShortWrite
+	}
+	return n, err
 }
 
 // fill reports whether there is plaintext to read, after having decrypted a further piece
@@ -92,7 +117,8 @@ func (b *body) decrypt() error {
 	return nil
 }
 
-// Close ends the reading, whether all was read or not, and wipes what was decrypted.
+// Close ends the reading, whether all was read or not, and wipes what was decrypted. It
+// does not wait for a writer.
 func (b *body) Close() (err error) {
 	if b.source != nil {
 		err = b.source.Close()
@@ -104,9 +130,14 @@ func (b *body) Close() (err error) {
 	}
 	b.closed = true
 	b.plain, b.err = nil, fs.ErrClosed
-	b.chunks.wipe()
+	if !b.lent {
+		b.chunks.wipe()
+	}
 	if b.spool != nil {
 		err = b.spool.Close()
 	}
 	return err
 }
+
+// Format prints nothing of the plaintext, whatever the verb.
+func (b *body) Format(f fmt.State, _ rune) { fmt.Fprint(f, "s3crypto.body") }
