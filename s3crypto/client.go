@@ -81,7 +81,8 @@ type Options struct {
 	MaxBuffered int64
 
 	// TempDir is where these files are: [os.TempDir]. They have mode 0600 and no name
-	// where the system allows it.
+	// where the system allows it. What is read back from them is compared with what was
+	// verified.
 	TempDir string
 }
 
