@@ -137,7 +137,7 @@ func (d *download) transfer(ctx context.Context, part *downloadPart, first, end 
 			return false, ErrTooLarge
 		}
 		part.written = piece.Len()
-		if _, err := d.w.WriteAt(chunk, at); err != nil {
+		if err := writeAt(d.w, chunk, at); err != nil {
 			return false, err
 		}
 		part.piece, at = piece, at+int64(len(chunk))
@@ -150,16 +150,25 @@ func (d *download) transfer(ctx context.Context, part *downloadPart, first, end 
 	return false, nil
 }
 
-// erase overwrites what was written.
-func (d *download) erase() error {
+// erase overwrites what was written, as far as that is possible.
+func (d *download) erase() (err error) {
 	zeros := make([]byte, min(pieceSize, d.partSize))
 	for i, part := range d.parts {
 		for at := int64(0); at < part.written; at += int64(len(zeros)) {
 			n := min(int64(len(zeros)), part.written-at)
-			if _, err := d.w.WriteAt(zeros[:n], int64(i)*d.partSize+at); err != nil {
-				return fmt.Errorf("s3crypto: plaintext that is not authenticated is left behind: %w", err)
+			if failure := writeAt(d.w, zeros[:n], int64(i)*d.partSize+at); err == nil && failure != nil {
+				err = fmt.Errorf("s3crypto: plaintext that is not authenticated is left behind: %w", failure)
 			}
 		}
 	}
-	return nil
+	return err
+}
+
+// writeAt writes all of p.
+func writeAt(w io.WriterAt, p []byte, off int64) error {
+	n, err := w.WriteAt(p, off)
+	if n < len(p) && err == nil {
+		err = io.ErrShortWrite
+	}
+	return err
 }

@@ -199,6 +199,45 @@ func TestDownloadIntoAWriterThatFails(t *testing.T) {
 	require.ErrorContains(t, err, "left behind")
 }
 
+// TestDownloadErasesAllItCan has a place that can be written once, and not overwritten: all
+// around it is.
+func TestDownloadErasesAllItCan(t *testing.T) {
+	t.Parallel()
+	const bad, piece = partSize + 512<<10, 256 << 10
+	s, o := newShelf(), sealedAs("V3", bytes.Repeat([]byte{1}, 3*partSize))
+	o.body[len(o.body)-1] ^= 1
+	o.store(s, "key")
+	errBad := errors.New("bad sector")
+	var writes atomic.Int64
+	got := &page{fail: func(off int64) error {
+		if off == bad && writes.Add(1) > 1 {
+			return errBad
+		}
+		return nil
+	}}
+	_, err := lenientClient(t, s, nil).Download(t.Context(), getInput("key"), got, nil)
+	require.ErrorIs(t, err, s3crypto.ErrAuthentication)
+	require.ErrorIs(t, err, errBad)
+	require.ErrorContains(t, err, "left behind")
+	require.Equal(t, piece, bytes.Count(got.b, []byte{1}))
+}
+
+// halfWriter is a writer that says of half of what it writes that it was all.
+type halfWriter struct{ page }
+
+func (w *halfWriter) WriteAt(b []byte, off int64) (int, error) {
+	return w.page.WriteAt(b[:len(b)/2], off)
+}
+
+func TestDownloadIntoAWriterThatWritesLess(t *testing.T) {
+	t.Parallel()
+	s := newShelf()
+	sealedAs("V3", bytes.Repeat([]byte{1}, 1000)).store(s, "key")
+	got := &halfWriter{}
+	_, err := lenientClient(t, s, nil).Download(t.Context(), getInput("key"), got, nil)
+	require.ErrorIs(t, err, io.ErrShortWrite)
+}
+
 func TestDownloadIsCancelled(t *testing.T) {
 	t.Parallel()
 	s := newShelf()
