@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -35,9 +37,11 @@ type RSAOptions struct {
 	AllowOAEPSHA256 bool
 
 	// AllowPKCS1v15 admits reading objects of format V1, whose data key is encrypted
-	// with the padding of PKCS #1 v1.5. What does not unwrap is then read with a
-	// random key, so that nobody learns from the reader's answers how to unwrap other
-	// objects' keys (Bleichenbacher's attack).
+	// with the padding of PKCS #1 v1.5. What does not unwrap is then read with a key
+	// that stands in for it, always the same one for the same object, so that nobody
+	// learns from the reader's answers how to unwrap other objects' keys
+	// (Bleichenbacher's attack). That would be all objects' under the same wrapping key,
+	// however theirs are wrapped.
 	AllowPKCS1v15 bool
 }
 
@@ -146,7 +150,7 @@ func (k *RSA) unwrap(_ context.Context, h *header) (dataKey, error) {
 		return nil, ErrAuthentication
 	}
 	if h.wrap == wrapRSAPKCS1 {
-		key := newDataKey()                                            // stays what it is if the padding is wrong
+		key := standIn(private, h.edk)                                 // stays what it is if the padding is wrong
 		err := rsa.DecryptPKCS1v15SessionKey(nil, private, h.edk, key) //lint:ignore SA1019 what format V1 has
 		if err != nil {
 			return nil, ErrAuthentication
@@ -163,6 +167,17 @@ func (k *RSA) unwrap(_ context.Context, h *header) (dataKey, error) {
 		return nil, ErrAuthentication
 	}
 	return unframeKey(plaintext, h)
+}
+
+// standIn returns what is taken for the data key if edk has none. It is the same one each
+// time: whoever has the same object read again and again learns no more than the first time.
+func standIn(private *rsa.PrivateKey, edk []byte) dataKey {
+	secret := private.D.FillBytes(make([]byte, private.Size()))
+	defer clear(secret)
+	mac := hmac.New(sha256.New, secret) // of dataKeySize
+	mac.Write([]byte("s3crypto data key without padding"))
+	mac.Write(edk)
+	return mac.Sum(nil)
 }
 
 // unframeKey returns the data key in what RSA-OAEP has decrypted, which it wipes.
