@@ -41,7 +41,8 @@ type ListEntry struct {
 	// where ListOptions.Inspect is not set.
 	Encryption *Encryption
 
-	// Err says why an object could not be inspected, or what is wrong with its header.
+	// Err says why an object could not be inspected, or what is wrong with its header, or
+	// why it is not known whether an object named like an instruction file is one.
 	Err error
 }
 
@@ -107,11 +108,8 @@ type listing struct {
 func (l *listing) entries(ctx context.Context, page *s3.ListObjectsV2Output) (entries []ListEntry, err error) {
 	for _, object := range page.Contents {
 		hidden, err := l.isInstructionFile(ctx, aws.ToString(object.Key))
-		if err != nil {
-			return nil, err
-		}
 		if !hidden {
-			entries = append(entries, ListEntry{Object: object})
+			entries = append(entries, ListEntry{Object: object, Err: err})
 		}
 	}
 	if l.o.Inspect {
@@ -123,7 +121,8 @@ func (l *listing) entries(ctx context.Context, page *s3.ListObjectsV2Output) (en
 	return entries, ctx.Err()
 }
 
-// isInstructionFile reports whether the next key is that of an instruction file to hide.
+// isInstructionFile reports whether the next key is that of an instruction file to hide. On
+// error it may be one.
 func (l *listing) isInstructionFile(ctx context.Context, key string) (bool, error) {
 	for len(l.seen) > 0 && !strings.HasPrefix(key, l.seen[len(l.seen)-1]) {
 		l.seen = l.seen[:len(l.seen)-1]
@@ -162,10 +161,10 @@ func (l *listing) inspect(ctx context.Context, entries []ListEntry) []ListEntry 
 		turns <- struct{}{}
 		workers.Go(func() {
 			defer func() { <-turns }()
-			if ctx.Err() != nil {
+			e := &entries[i]
+			if ctx.Err() != nil || e.Err != nil {
 				return
 			}
-			e := &entries[i]
 			_, e.Encryption, e.Err = l.c.Head(ctx, headInput(l.named(aws.ToString(e.Key))), l.get)
 			switch {
 			case errors.Is(e.Err, ErrNotEncrypted):

@@ -119,6 +119,30 @@ func TestListFaults(t *testing.T) {
 	}
 }
 
+// TestListOfWhatCannotBeLookedUp has S3 refuse to say whether a file's object exists, as it
+// does without the right to read it, and for objects under a customer's key.
+func TestListOfWhatCannotBeLookedUp(t *testing.T) {
+	t.Parallel()
+	s := newShelf()
+	c := lenientClient(t, s, nil)
+	for _, key := range []string{"a", "b.instruction", "c"} {
+		s.put(key, nil, nil)
+	}
+	s.before = func(call, key string) error {
+		if call == "HEAD" && key == "b" {
+			return refusal("AccessDenied")
+		}
+		return nil
+	}
+	for _, o := range []*s3crypto.ListOptions{nil, {Inspect: true}} {
+		entries, keys := listed(t, c, &s3.ListObjectsV2Input{}, o)
+		require.Equal(t, []string{"a", "b.instruction", "c"}, keys)
+		require.NoError(t, entries[0].Err)
+		require.ErrorContains(t, entries[1].Err, "AccessDenied")
+		require.NoError(t, entries[2].Err)
+	}
+}
+
 func TestListPrefixes(t *testing.T) {
 	t.Parallel()
 	s := newShelf()
