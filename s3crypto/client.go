@@ -51,7 +51,9 @@ type Options struct {
 	CommitmentPolicy CommitmentPolicy
 
 	// AllowLegacyCBC reads content in CBC mode, which nothing authenticates, where the
-	// policy allows formats V1 and V2.
+	// policy allows formats V1 and V2. Whoever can write objects, and sees which of them
+	// are read without an error, can decrypt what is in CBC mode (a padding oracle): set it
+	// where old objects are converted, and not where strangers' are served.
 	AllowLegacyCBC bool
 
 	// AcceptStoredContext reads objects whatever their encryption context is. Else it has

@@ -118,6 +118,9 @@ func (c *Client) instructionFile(ctx context.Context, in *s3.GetObjectInput, nam
 		return nil, nil, err
 	}
 	defer out.Body.Close()
+	if out.ContentRange != nil {
+		return nil, nil, fmt.Errorf("%w: a range was not asked for", ErrResponse)
+	}
 	// One byte more is what parseInstructionFile refuses.
 	body, err := io.ReadAll(io.LimitReader(out.Body, maxInstructionFile+1))
 	if err != nil {

@@ -189,3 +189,10 @@ func numbered(n int) []byte {
 	}
 	return b
 }
+
+func bytesOf(t testing.TB, s string) []byte {
+	t.Helper()
+	b, err := base64.StdEncoding.DecodeString(s)
+	require.NoError(t, err)
+	return b
+}
