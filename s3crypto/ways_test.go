@@ -14,7 +14,7 @@ import (
 
 // everyWay reads the object "key" in each way that there is, and returns what was released
 // by each, and its error.
-func everyWay(t *testing.T, s *shelf) map[string]func() ([]byte, error) {
+func everyWay(t *testing.T, s s3crypto.API) map[string]func() ([]byte, error) {
 	whole := func(get getter, set func(*s3crypto.Options)) func() ([]byte, error) {
 		c := lenientClient(t, s, set)
 		return func() ([]byte, error) { return readAll(t, c, get, nil) }
