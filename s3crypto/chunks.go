@@ -37,7 +37,7 @@ func newChunks(r io.Reader, n int64) *chunks {
 // last one have whole blocks, and at least lookahead bytes follow them.
 func (c *chunks) next() (piece []byte, last bool, err error) {
 	kept := copy(c.buf, c.buf[c.given:c.filled])
-	n, err := fillFrom(c.r, c.buf[kept:])
+	n, err := readFull(c.r, c.buf[kept:])
 	c.given, c.filled = 0, kept+n
 	switch {
 	case err == io.EOF:
@@ -55,42 +55,24 @@ func (c *chunks) wipe() {
 	c.given, c.filled = 0, 0
 }
 
-// fillFrom reads until b is full. The error is io.EOF only if r has said so: an
-// io.ErrUnexpectedEOF of r's is a connection that was cut, and never an end.
-func fillFrom(r io.Reader, b []byte) (n int, err error) {
-	for idle := 0; n < len(b) && err == nil; {
-		var read int
-		read, err = r.Read(b[n:])
-		n += read
-		if idle++; read > 0 {
-			idle = 0
-		}
-		if idle == 100 && err == nil {
-			err = io.ErrNoProgress
-		}
-	}
-	if n == len(b) {
-		return n, nil // the next call gets the error, if it is one for good
-	}
-	return n, err
-}
-
 // exact reads a body that has to have n bytes: one that ends earlier was cut, and one that
 // does not end is not what S3 has announced.
 type exact struct {
 	r io.Reader
-	n int64
+	n int64 // that are left, or -1 if there were more
 }
 
 func (e *exact) Read(p []byte) (int, error) {
 	if e.n == 0 {
 		var more [1]byte
-		switch n, err := fillFrom(e.r, more[:]); {
-		case n > 0:
-			return 0, fmt.Errorf("%w: the body is longer than its length", ErrResponse)
-		default:
+		n, err := readFull(e.r, more[:])
+		if n == 0 {
 			return 0, err
 		}
+		e.n = -1
+	}
+	if e.n < 0 {
+		return 0, fmt.Errorf("%w: the body is longer than its length", ErrResponse)
 	}
 	n, err := e.r.Read(p[:min(int64(len(p)), e.n)])
 	e.n -= int64(n)

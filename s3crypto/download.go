@@ -126,7 +126,7 @@ func (d *download) transfer(ctx context.Context, part *downloadPart, first, end 
 	defer body.Close()
 	for at < end {
 		chunk := buf[:min(int64(len(buf)), end-at)]
-		if _, err := fillFrom(body, chunk); err != nil {
+		if _, err := readFull(body, chunk); err != nil {
 			return true, err
 		}
 		piece, err := m.Join(part.piece, m.Hash(chunk))
@@ -143,7 +143,7 @@ func (d *download) transfer(ctx context.Context, part *downloadPart, first, end 
 		part.piece, at = piece, at+int64(len(chunk))
 	}
 	if last {
-		if _, err := fillFrom(body, d.tag[:]); err != nil {
+		if _, err := readFull(body, d.tag[:]); err != nil {
 			return true, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 	"testing/iotest"
@@ -134,6 +135,25 @@ func TestRangesOfAnotherObject(t *testing.T) {
 		require.NoError(t, err)
 		_, err = io.ReadAll(out.Body)
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	}
+}
+
+// TestRangeThatIsLongerThanItsLength is refused however often it is asked.
+func TestRangeThatIsLongerThanItsLength(t *testing.T) {
+	t.Parallel()
+	s := newShelf()
+	sealedAs("V3", numbered(100)).store(s, "key")
+	s.answered = func(in *s3.GetObjectInput, out *s3.GetObjectOutput) {
+		out.Body = io.NopCloser(io.MultiReader(out.Body, strings.NewReader("x")))
+	}
+	for _, header := range []string{"bytes=10-20", "bytes=-20"} {
+		out, err := lenientClient(t, s, nil).GetRangeUnauthenticated(t.Context(), rangeInput(header), nil)
+		require.NoError(t, err)
+		_, err = io.ReadAll(out.Body)
+		require.ErrorIs(t, err, s3crypto.ErrResponse)
+		_, err = out.Body.Read(make([]byte, 1))
+		require.ErrorIs(t, err, s3crypto.ErrResponse)
+		require.NoError(t, out.Body.Close())
 	}
 }
 

@@ -59,7 +59,7 @@ func (r *ReaderAtUnauthenticated) read(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	defer body.Close()
-	n, err := fillFrom(body, p)
+	n, err := readFull(body, p)
 	if xorErr := r.object.message.XORKeyStream(p[:n], p[:n], off); xorErr != nil {
 		return 0, ErrTooLarge
 	}

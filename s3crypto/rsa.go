@@ -60,6 +60,9 @@ type RSAKey struct {
 // with SHA-1 as the hash function of OAEP and of MGF1, as the format has it: OAEP does
 // not rest on its collision resistance. The standard library refuses it under
 // GODEBUG=fips140=only.
+//
+// Whoever has the public key can write objects that are read like any other: that an
+// object is authentic says nothing of who has written it.
 type RSA struct {
 	public      *rsa.PublicKey    // nil: cannot wrap
 	description map[string]string // of new objects

@@ -128,7 +128,7 @@ func (r *spoolReader) next() error {
 		r.buf = make([]byte, n)
 	}
 	piece := r.buf[:n]
-	switch _, err := fillFrom(r.file, piece); {
+	switch _, err := readFull(r.file, piece); {
 	case err == io.EOF:
 		return fmt.Errorf("s3crypto: temporary file: %w", io.ErrUnexpectedEOF)
 	case err != nil:
