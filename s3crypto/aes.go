@@ -39,6 +39,9 @@ type AESKey struct {
 	Key         []byte
 }
 
+// Format prints the material description only, whatever the verb.
+func (k AESKey) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "s3crypto.AESKey{%q}", k.Description) }
+
 // AES wraps data keys with AES-GCM under a key held in memory, and binds the content
 // algorithm ("AES/GCM"). A wrapped data key is
 //

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -63,6 +64,9 @@ func (c *Client) newDraft(ctx context.Context, in *s3.CreateMultipartUploadInput
 	if in.Bucket == nil || *in.Bucket == "" || in.Key == nil || *in.Key == "" {
 		return nil, nil, errors.New("s3crypto: bucket or key is missing")
 	}
+	own := *in
+	own.Metadata = maps.Clone(in.Metadata) // what is checked is what is sent
+	in = &own
 	if _, err := withHeader(in.Metadata, map[string]string{}); err != nil {
 		return nil, nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -19,6 +18,9 @@ import (
 // not possible, by S3's rules or by what other parts there are, or all parts are there
 // already. It is also returned when an upload is to be completed and a part is missing.
 var ErrPart = errors.New("s3crypto: part does not fit the upload")
+
+// errEnded is what those get who go on with an upload after Abort.
+var errEnded = fmt.Errorf("%w: the upload has ended", ErrPart)
 
 // maxParts is how many parts S3 takes.
 const maxParts = 10_000
@@ -38,8 +40,9 @@ type Upload struct {
 	made     *s3.CreateMultipartUploadOutput // nil if resumed
 	progress *progress
 
-	finishing sync.Mutex // held by Complete and Abort, and guards done; locked first
+	finishing sync.Mutex // held by Complete and Abort, and guards the next two; locked first
 	done      bool       // there is nothing left to complete
+	withdrawn bool       // Abort has begun to delete the object, for want of its file
 	saving    sync.Mutex // held while save runs; locked before mu
 
 	mu        sync.Mutex // guards all that follows
@@ -75,9 +78,7 @@ func (c *Client) CreateUpload(ctx context.Context, in *s3.CreateMultipartUploadI
 	if in == nil {
 		return nil, errors.New("s3crypto: no input")
 	}
-	own := *in
-	own.Metadata = maps.Clone(in.Metadata)
-	return c.createUpload(ctx, &own, -1, c.o.PartSize, o.orZero())
+	return c.createUpload(ctx, in, -1, c.o.PartSize, o.orZero())
 }
 
 func (c *Client) createUpload(ctx context.Context, in *s3.CreateMultipartUploadInput, length, partSize int64, o *PutOptions) (*Upload, error) {
@@ -90,8 +91,10 @@ func (c *Client) createUpload(ctx context.Context, in *s3.CreateMultipartUploadI
 	if err != nil {
 		return nil, err
 	}
-	send := *in
-	send.Metadata, _ = withHeader(in.Metadata, d.metadata)
+	send := *d.in
+	if send.Metadata, err = withHeader(d.in.Metadata, d.metadata); err != nil {
+		return nil, err
+	}
 	u.made, err = c.api.CreateMultipartUpload(ctx, &send, d.options()...)
 	switch {
 	case err != nil:
@@ -188,7 +191,7 @@ func (u *Upload) admit(number int32, piece gcmstream.Piece) (p *uploadPart, know
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.aborted {
-		return nil, false, fmt.Errorf("%w: the upload has ended", ErrPart)
+		return nil, false, errEnded
 	}
 	if p = u.parts[number]; p != nil {
 		if !samePiece(p.piece, piece) {

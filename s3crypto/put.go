@@ -63,8 +63,9 @@ type PutOptions struct {
 // again (in a bucket with versions that brings the one before it back). Until the file is
 // written, or if the process ends before that, nobody can read the object: readers get an
 // error, from a file that was there before as well as from none. If S3's answer to the
-// object's request is lost, Put looks whether it is there; that cannot be told in format
-// V2.
+// request for either is lost, Put looks whether it is there; for the object that cannot be
+// told in format V2. Two that put the same object with a file at the same time can leave
+// the object of one with the file of the other, which nobody can read.
 //
 // If Put fails it leaves no upload behind, also if ctx has ended; unless S3 created one
 // and its answer was lost, which is what a bucket's lifecycle rules are for.
@@ -85,6 +86,10 @@ func (c *Client) Put(ctx context.Context, in *s3.PutObjectInput, o *PutOptions) 
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, length)
 	case seekable && length <= c.o.MultipartAbove:
 		return c.putWhole(ctx, in, body.(io.ReadSeeker), start, length, o)
+	case seekable:
+		body = &exactReader{body, length, ErrBodyChanged}
+	case length >= 0:
+		body = &exactReader{body, length, errLength}
 	}
 	return c.putParts(ctx, in, body, length, o)
 }
@@ -119,24 +124,25 @@ func bodyOf(body io.Reader, length *int64) (src io.Reader, start int64, seekable
 	}
 	if s, ok := body.(io.ReadSeeker); ok {
 		// A pipe is an [os.File] too, and says so only when it is asked to seek.
-		if start, n, err := measure(s); err == nil {
-			if *length >= 0 && *length != n {
-				return nil, 0, false, fmt.Errorf("s3crypto: body of %d bytes, and ContentLength is %d", n, *length)
-			}
+		start, n, err := measure(s)
+		switch {
+		case errors.Is(err, errMoved):
+			return nil, 0, false, err
+		case err == nil && *length >= 0 && *length != n:
+			return nil, 0, false, fmt.Errorf("s3crypto: body of %d bytes, and ContentLength is %d", n, *length)
+		case err == nil:
 			*length = n
 			return s, start, true, nil
 		}
 	}
-	if *length >= 0 {
-		body = &exactReader{body, *length}
-	}
 	return body, 0, false, nil
 }
 
-// exactReader reads a body that has left bytes more.
+// exactReader reads a body that has left bytes more. If it has not, err is the error.
 type exactReader struct {
 	r    io.Reader
 	left int64
+	err  error
 }
 
 var errLength = errors.New("s3crypto: body is not as long as ContentLength says")
@@ -149,7 +155,7 @@ func (e *exactReader) Read(p []byte) (int, error) {
 	n, err := e.r.Read(p)
 	e.left -= int64(n)
 	if e.left < 0 || err == io.EOF && e.left > 0 {
-		return 0, errLength
+		return 0, e.err
 	}
 	return n, err
 }
@@ -185,7 +191,10 @@ func (c *Client) putWhole(ctx context.Context, in *s3.PutObjectInput, body io.Re
 func (d *draft) put(ctx context.Context, in *s3.PutObjectInput, b *sealedBody) (*s3.PutObjectOutput, error) {
 	send, size := *in, b.size()
 	send.Body, send.ContentLength = b, &size
-	send.Metadata, _ = withHeader(in.Metadata, d.metadata)
+	var err error
+	if send.Metadata, err = withHeader(d.in.Metadata, d.metadata); err != nil {
+		return nil, err
+	}
 	out, err := d.c.api.PutObject(ctx, &send, d.options(marksSending(b))...)
 	if changed := b.release(); err != nil && changed != nil {
 		err = changed

@@ -60,8 +60,11 @@ func newSealedBody(m *gcmstream.Message, src io.ReadSeeker, offset, start, lengt
 	}
 }
 
+// errMoved is returned for a body that went to its end and does not come back.
+var errMoved = errors.New("s3crypto: body cannot be read from where it was")
+
 // measure returns the position of a body and how many bytes follow it. The position stays
-// the same.
+// the same, unless the error is errMoved.
 func measure(body io.ReadSeeker) (start, length int64, err error) {
 	if start, err = body.Seek(0, io.SeekCurrent); err != nil {
 		return 0, 0, err
@@ -71,10 +74,13 @@ func measure(body io.ReadSeeker) (start, length int64, err error) {
 		return 0, 0, err
 	}
 	if _, err = body.Seek(start, io.SeekStart); err != nil {
-		return 0, 0, err
+		return 0, 0, fmt.Errorf("%w: %v", errMoved, err)
 	}
 	return start, max(end-start, 0), nil
 }
+
+// Format prints nothing of the body, whatever the verb: the pieces are secret.
+func (b *sealedBody) Format(f fmt.State, _ rune) { fmt.Fprint(f, "s3crypto body") }
 
 func (b *sealedBody) size() int64 {
 	if b.tagged {
@@ -189,6 +195,11 @@ func (b *sealedBody) fail(err error) error {
 
 // join returns the piece of the whole ciphertext. It reads what was not read before.
 func (b *sealedBody) join() (whole gcmstream.Piece, err error) {
+	if b.length == 0 { // nothing else looks for its end
+		if _, err := b.read(0, 0); err != nil {
+			return whole, err
+		}
+	}
 	for number, piece := range b.pieces {
 		if piece.Len() == 0 {
 			if err := b.load(int64(number)); err != nil {

@@ -14,7 +14,7 @@ import (
 
 // putParts puts an object whose body cannot seek or is long. length is -1 if it is not
 // known.
-func (c *Client) putParts(ctx context.Context, in *s3.PutObjectInput, body io.Reader, length int64, o *PutOptions) (*s3.PutObjectOutput, error) {
+func (c *Client) putParts(ctx context.Context, in *s3.PutObjectInput, body io.Reader, length int64, o *PutOptions) (_ *s3.PutObjectOutput, err error) {
 	partSize := partSizeFor(c.o.PartSize, length)
 	first, err := firstPart(body, partSize, length)
 	if err == io.EOF {
@@ -31,11 +31,16 @@ func (c *Client) putParts(ctx context.Context, in *s3.PutObjectInput, body io.Re
 	completion := &s3.CompleteMultipartUploadInput{}
 	fill(completion, in)
 	var done *s3.CompleteMultipartUploadOutput
-	if err = u.sendAll(ctx, first, body); err == nil {
-		done, err = u.Complete(ctx, completion)
+	defer func() { // also if the body panics
+		if done == nil {
+			err = also(err, u.Abort(ctx))
+		}
+	}()
+	if err = u.sendAll(ctx, first, body); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, also(err, u.Abort(ctx))
+	if done, err = u.Complete(ctx, completion); err != nil {
+		return nil, err
 	}
 	u.progress.finish()
 	out := &s3.PutObjectOutput{}
@@ -91,9 +96,10 @@ func (u *Upload) Send(ctx context.Context, body io.Reader) error {
 
 // sendAll is Send with the first part, if it was read already.
 func (u *Upload) sendAll(ctx context.Context, first []byte, body io.Reader) error {
+	var senders sync.WaitGroup
+	defer senders.Wait() // also if the body panics
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var senders sync.WaitGroup
 
 	// A buffer is in here whenever it is not in use. Not all of them have been made.
 	buffers := make(chan []byte, u.d.c.o.Concurrency)
