@@ -26,6 +26,9 @@ import (
 func (u *Upload) Complete(ctx context.Context, in *s3.CompleteMultipartUploadInput) (*s3.CompleteMultipartUploadOutput, error) {
 	u.finishing.Lock()
 	defer u.finishing.Unlock()
+	if u.withdrawn {
+		return nil, errEnded
+	}
 	if u.completed == nil {
 		out, err := u.complete(ctx, in)
 		if err != nil {
@@ -53,16 +56,13 @@ func (u *Upload) complete(ctx context.Context, in *s3.CompleteMultipartUploadInp
 		*send = *in
 	}
 	fill(send, u.d.in)
-	final, held, length, err := u.finish()
+	final, held, err := u.finish(send.MpuObjectSize)
 	if err != nil {
 		return nil, err
 	}
-	if size := send.MpuObjectSize; size != nil {
-		if *size != length {
-			return nil, fmt.Errorf("%w: the object has %d bytes, and MpuObjectSize is %d", ErrPart, length, *size)
-		}
-		length += gcmTagSize
-		send.MpuObjectSize = &length
+	if send.MpuObjectSize != nil {
+		size := *send.MpuObjectSize + gcmTagSize
+		send.MpuObjectSize = &size
 	}
 	if final.sent == nil {
 		if err := u.sendTag(ctx, final, held); err != nil {
@@ -87,23 +87,23 @@ func (u *Upload) complete(ctx context.Context, in *s3.CompleteMultipartUploadInp
 	return out, nil
 }
 
-// finish makes the tag, if all parts were sent. It returns the part that ends with it, the
-// ciphertext before the tag, and the length of the plaintext.
-func (u *Upload) finish() (final *finalPart, held []byte, length int64, err error) {
+// finish makes the tag, if all parts were sent and have size bytes, unless size is nil. It
+// returns the part that ends with the tag, and the ciphertext before that.
+func (u *Upload) finish(size *int64) (final *finalPart, held []byte, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.aborted {
-		return nil, nil, 0, fmt.Errorf("%w: the upload has ended", ErrPart)
+		return nil, nil, errEnded
 	}
 	for i := range int32(len(u.parts)) {
 		if p := u.parts[i+1]; p != nil && !u.has(i+1, p) && p.held == nil {
-			return nil, nil, 0, fmt.Errorf("%w: part %d was begun and not sent", ErrPart, i+1)
+			return nil, nil, fmt.Errorf("%w: part %d was begun and not sent", ErrPart, i+1)
 		}
 	}
-	if held, length, err = u.makeTag(); err != nil {
-		return nil, nil, 0, err
+	if held, err = u.makeTag(size); err != nil {
+		return nil, nil, err
 	}
-	return u.tag, held, length, nil
+	return u.tag, held, nil
 }
 
 // has reports whether S3 has a part.
@@ -111,28 +111,31 @@ func (u *Upload) has(number int32, p *uploadPart) bool {
 	return p.sent != nil || u.completed != nil || u.tag != nil && u.tag.number == number && u.tag.sent != nil
 }
 
-// makeTag sets the tag, of all parts, and returns what finish does.
-func (u *Upload) makeTag() (held []byte, length int64, err error) {
+// makeTag sets the tag, of all parts, and returns the ciphertext before it.
+func (u *Upload) makeTag(size *int64) (held []byte, err error) {
 	n := int32(len(u.parts))
 	final := &finalPart{number: n + 1}
 	var whole gcmstream.Piece
 	for number := int32(1); number <= n; number++ {
 		p := u.parts[number]
 		if p == nil {
-			return nil, 0, fmt.Errorf("%w: part %d is missing", ErrPart, number)
+			return nil, fmt.Errorf("%w: part %d is missing", ErrPart, number)
 		}
 		if p.piece.Len() < u.partSize {
 			final.number, held = number, p.held
 		}
 		if whole, err = u.d.message.Join(whole, p.piece); err != nil {
-			return nil, 0, fmt.Errorf("%w: %v", ErrTooLarge, err)
+			return nil, fmt.Errorf("%w: %v", ErrTooLarge, err)
 		}
+	}
+	if size != nil && *size != whole.Len() {
+		return nil, fmt.Errorf("%w: the object has %d bytes, and MpuObjectSize is %d", ErrPart, whole.Len(), *size)
 	}
 	if u.tag == nil {
 		final.tag = u.d.message.Tag(whole)
 		u.tag = final
 	}
-	return held, whole.Len(), nil
+	return held, nil
 }
 
 // sendTag sends the last part.
@@ -182,6 +185,7 @@ func (u *Upload) Abort(ctx context.Context) error {
 	case u.done:
 		return nil
 	case u.completed != nil:
+		u.withdrawn = true
 		return u.d.withdraw(ctx, u.completed.VersionId, u.completed.ETag)
 	}
 	ctx, cancel := cleanup(ctx)

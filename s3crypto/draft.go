@@ -94,7 +94,9 @@ func (c *Client) draftOf(in *s3.CreateMultipartUploadInput, h *header, key dataK
 	}
 	d := &draft{c: c, in: in, s3: slices.Clone(o.S3), header: h, message: m, metadata: h.metadata(), fileKey: p.key}
 	if p.inFile {
-		d.metadata, d.file = h.split()
+		if d.metadata, d.file, err = h.split(); err != nil {
+			return nil, err
+		}
 	}
 	return d, nil
 }
@@ -146,10 +148,22 @@ func (d *draft) putFile(ctx context.Context) error {
 	in.Metadata = map[string]string{nameInstruction: ""}
 	in.CacheControl, in.ContentDisposition, in.ContentEncoding, in.ContentLanguage = nil, nil, nil, nil
 	in.Expires, in.WebsiteRedirectLocation = nil, nil
-	if _, err := d.c.api.PutObject(ctx, in, d.options()...); err != nil {
+	if _, err := d.c.api.PutObject(ctx, in, d.options()...); err != nil && !d.fileLanded(ctx) {
 		return fmt.Errorf("s3crypto: PutObject of the instruction file: %w", err)
 	}
 	return nil
+}
+
+// fileLanded reports whether S3 has the instruction file. It is for an answer that was
+// lost: in a bucket with versions, to take back the object alone would leave this file
+// with the object before it, which needs its own.
+func (d *draft) fileLanded(ctx context.Context) bool {
+	ctx, cancel := cleanup(ctx)
+	defer cancel()
+	in := &s3.GetObjectInput{}
+	fill(in, d.in)
+	found, _, err := d.c.instructionFile(ctx, in, d.fileKey, &GetOptions{S3: d.options()})
+	return err == nil && bytes.Equal(found, d.file)
 }
 
 // withdraw deletes the object, whose instruction file could not be written. version and
@@ -177,12 +191,20 @@ func (d *draft) withdraw(ctx context.Context, version, etag *string) error {
 	return nil
 }
 
-// cleanup returns a context for what has to be done even if ctx has ended.
+// cleanup returns a context for what has to be done even if ctx has ended, or ends
+// meanwhile: it goes on for cleanupTime then.
 func cleanup(ctx context.Context) (context.Context, context.CancelFunc) {
-	if ctx.Err() == nil {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.NewTimer(cleanupTime)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-inner.Done():
+		}
+	})
+	return inner, func() { stop(); cancel() }
 }
 
 // also adds to err what went wrong while it was dealt with.

@@ -2,6 +2,7 @@ package s3crypto
 
 import (
 	"encoding/base64"
+	"fmt"
 	"maps"
 	"strconv"
 )
@@ -14,14 +15,17 @@ func (h *header) metadata() map[string]string {
 }
 
 // split returns the user metadata of an object that has an instruction file, and the
-// body of the file.
-func (h *header) split() (metadata map[string]string, file []byte) {
+// body of the file. The error is ErrMetadata for a file that is too large to be read.
+func (h *header) split() (metadata map[string]string, file []byte, err error) {
 	metadata, f := h.objectFields(), h.keyFields()
 	if h.format != formatV3 {
 		maps.Copy(f, metadata)
 		metadata = fields{}
 	}
-	return metadata, appendJSON(nil, f)
+	if file = appendJSON(nil, f); len(file) > maxInstructionFile {
+		return nil, nil, fmt.Errorf("%w: instruction file of more than %d bytes", ErrMetadata, maxInstructionFile)
+	}
+	return metadata, file, nil
 }
 
 // objectFields returns what an instruction file does not take over in format V3.

@@ -267,7 +267,8 @@ func TestHeaderRoundTrip(t *testing.T) {
 					require.NoError(t, err)
 					require.Equal(t, &want, got)
 
-					metadata, file := h.split()
+					metadata, file, err := h.split()
+					require.NoError(t, err)
 					require.True(t, isHeader(metadata))
 					got, err = parseMetadata(metadata)
 					require.NoError(t, err)

@@ -19,6 +19,9 @@ import (
 // the whole body to Send. The error is [ErrState] if the state was altered, belongs to
 // another object, or is older than what S3 has; and S3's own if the upload is gone. An
 // upload that was completed already can be completed again.
+//
+// Only one process may go on with an upload at a time. Two that are given different bytes
+// for the same part would encrypt both alike and give both away, and neither can see it.
 func (c *Client) ResumeUpload(ctx context.Context, in *s3.CreateMultipartUploadInput, state []byte, o *PutOptions) (*Upload, error) {
 	o = o.orZero()
 	if in == nil || in.Bucket == nil || in.Key == nil {
@@ -81,7 +84,7 @@ func (u *Upload) restore(s *openedState) error {
 	}
 	u.saved = len(u.parts)
 	if s.whole {
-		if _, _, err := u.makeTag(); err != nil {
+		if _, err := u.makeTag(nil); err != nil {
 			return fmt.Errorf("%w: %v", ErrState, err)
 		}
 		u.tag.saved = true
@@ -101,10 +104,14 @@ func (u *Upload) compare(ctx context.Context) error {
 			if found := u.d.landed(ctx); found != nil {
 				u.completed = &s3.CompleteMultipartUploadOutput{Bucket: u.d.in.Bucket, Key: u.d.in.Key}
 				fill(u.completed, found)
+				u.done = u.d.file == nil || u.d.fileLanded(ctx)
 				return nil
 			}
 		}
-		if err != nil || out == nil {
+		if err == nil && out == nil {
+			err = errors.New("no output")
+		}
+		if err != nil {
 			return fmt.Errorf("s3crypto: ListParts: %w", err)
 		}
 		before := len(listed)

@@ -216,7 +216,10 @@ func (r *rewrapping) writeFile(ctx context.Context) (*RewrapOutput, error) {
 		suffix = r.o.NewSuffix
 	}
 	name := r.in.Key + suffix
-	_, body := r.next.split()
+	_, body, err := r.next.split()
+	if err != nil {
+		return nil, err
+	}
 	put := &s3.PutObjectInput{
 		Bucket: &r.in.Bucket, Key: &name, Body: bytes.NewReader(body), ContentLength: aws.Int64(int64(len(body))),
 		ExpectedBucketOwner: r.ask.ExpectedBucketOwner, RequestPayer: r.in.RequestPayer,

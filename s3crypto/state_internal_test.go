@@ -55,7 +55,7 @@ func FuzzStateHeader(f *testing.F) {
 func FuzzState(f *testing.F) {
 	for _, lengths := range [][]int{nil, {5 << 20}, {5 << 20, 5 << 20, 17}} {
 		u, w := stateOf(f, lengths...)
-		_, _, err := u.makeTag()
+		_, err := u.makeTag(nil)
 		require.NoError(f, err)
 		state, err := u.State()
 		require.NoError(f, err)

@@ -1,0 +1,121 @@
+package s3crypto_test
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sealring/sealring/s3crypto"
+)
+
+// TestCompleteAfterAbort sees that an object which Abort has deleted is not said to be
+// there.
+func TestCompleteAfterAbort(t *testing.T) {
+	t.Parallel()
+	f := newFakeBucket()
+	u, err := newWriter(t, f, s3crypto.Options{InstructionFiles: true}).CreateUpload(t.Context(), createInput(), nil)
+	require.NoError(t, err)
+	require.NoError(t, u.Send(t.Context(), bytes.NewReader(random(100))))
+	f.fail = func(op, _ string, _ int) error {
+		if op == "PutObject" {
+			return errFault
+		}
+		return nil
+	}
+	_, err = u.Complete(t.Context(), nil)
+	require.ErrorIs(t, err, errFault)
+	f.fail = nil
+	require.NoError(t, u.Abort(t.Context()))
+	_, err = u.Complete(t.Context(), nil)
+	require.ErrorIs(t, err, s3crypto.ErrPart)
+	require.Empty(t, f.keys())
+}
+
+// TestAbortOfResumed resumes an upload that had been completed, from a state that nobody
+// has thrown away, and then gives it up: the object stays.
+func TestAbortOfResumed(t *testing.T) {
+	t.Parallel()
+	for _, inFile := range []bool{false, true} {
+		f := newFakeBucket()
+		c := newWriter(t, f, s3crypto.Options{InstructionFiles: inFile})
+		states := &savedStates{}
+		u, err := c.CreateUpload(t.Context(), createInput(), states.options())
+		require.NoError(t, err)
+		require.NoError(t, u.Send(t.Context(), bytes.NewReader(random(6*mib))))
+		_, err = u.Complete(t.Context(), nil)
+		require.NoError(t, err)
+
+		u, err = c.ResumeUpload(t.Context(), createInput(), states.last, nil)
+		require.NoError(t, err)
+		require.ErrorIs(t, u.Send(t.Context(), strings.NewReader("another")), s3crypto.ErrBodyChanged)
+		require.NoError(t, u.Abort(t.Context()))
+		requireWritten(t, f, "k", random(6*mib))
+	}
+}
+
+// TestContextEndsMeanwhile has the context end while something half-written is removed.
+func TestContextEndsMeanwhile(t *testing.T) {
+	t.Parallel()
+	f := newFakeBucket()
+	ctx, cancel := context.WithCancel(t.Context())
+	f.fail = func(op, _ string, _ int) error {
+		switch op {
+		case "UploadPart":
+			return errFault
+		case "AbortMultipartUpload":
+			cancel()
+		}
+		return nil
+	}
+	_, err := newWriter(t, f, s3crypto.Options{}).Put(ctx, putInput(plainReader{bytes.NewReader(random(6 * mib))}), nil)
+	require.ErrorIs(t, err, errFault)
+	require.Empty(t, f.uploads)
+}
+
+// TestWrongSizeIsNoEnd sees that an upload goes on after Complete has noticed by its size
+// that a part is missing: no tag was made.
+func TestWrongSizeIsNoEnd(t *testing.T) {
+	t.Parallel()
+	plaintext := random(12 * mib)
+	f := newFakeBucket()
+	u, err := newWriter(t, f, s3crypto.Options{}).CreateUpload(t.Context(), createInput(), nil)
+	require.NoError(t, err)
+	require.NoError(t, u.Part(t.Context(), 1, partOf(plaintext, 1)))
+	require.NoError(t, u.Part(t.Context(), 2, partOf(plaintext, 2)))
+	size := &s3.CompleteMultipartUploadInput{MpuObjectSize: aws.Int64(12 * mib)}
+	_, err = u.Complete(t.Context(), size)
+	require.ErrorIs(t, err, s3crypto.ErrPart)
+	require.NoError(t, u.Part(t.Context(), 3, partOf(plaintext, 3)))
+	_, err = u.Complete(t.Context(), size)
+	require.NoError(t, err)
+	require.EqualValues(t, 12*mib, *size.MpuObjectSize)
+	requireWritten(t, f, "k", plaintext)
+}
+
+// TestInstructionFileTooLarge sees that no file is written that no reader takes.
+func TestInstructionFileTooLarge(t *testing.T) {
+	t.Parallel()
+	for _, policy := range policies {
+		for n, fits := range map[int]bool{65_000: true, 65_536: false} {
+			f := newFakeBucket()
+			w, err := s3crypto.NewAES(writersKey, &s3crypto.AESOptions{Description: map[string]string{"a": strings.Repeat("b", n)}})
+			require.NoError(t, err)
+			c, err := s3crypto.New(f, w, &s3crypto.Options{InstructionFiles: true, CommitmentPolicy: policy})
+			require.NoError(t, err)
+			_, err = c.Put(t.Context(), putInput(strings.NewReader("x")), nil)
+			if fits {
+				require.NoError(t, err)
+				_, err = c.Get(t.Context(), &s3.GetObjectInput{Bucket: aws.String("bucket"), Key: aws.String("k")}, nil)
+				require.NoError(t, err)
+				continue
+			}
+			require.ErrorIs(t, err, s3crypto.ErrMetadata)
+			require.Empty(t, f.log)
+		}
+	}
+}
