@@ -101,6 +101,8 @@ func formatKeys[K any](f fmt.State, name string, keys []described[K]) {
 
 func (k *AES) admits(a wrapAlgorithm) error { return admits(a, wrapAESGCM, k.legacy) }
 
+func (k *AES) wraps(h *header) bool { return h.wrap == wrapAESGCM && index(k.keys, h.description) == 0 }
+
 func (k *AES) wrap(_ context.Context, h *header, key dataKey, c map[string]string) (dataKey, error) {
 	if err := noContext(wrapAESGCM, c); err != nil {
 		return nil, err

@@ -89,6 +89,8 @@ func (k KMS) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "s3crypto.KMS{%q}", k.
 
 func (k *KMS) admits(a wrapAlgorithm) error { return admits(a, wrapKMSContext, k.legacy) }
 
+func (k *KMS) wraps(h *header) bool { return k.keyARN != "" && h.wrap == wrapKMSContext }
+
 func (k *KMS) wrap(ctx context.Context, h *header, key dataKey, c map[string]string) (dataKey, error) {
 	if k.keyARN == "" {
 		return nil, fmt.Errorf("%w: a wrapper for any KMS key cannot wrap", ErrWrapper)

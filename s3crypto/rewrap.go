@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // RewrapInput names an object whose data key is wrapped again.
@@ -59,7 +61,7 @@ func (o *RewrapOptions) orZero() *RewrapOptions {
 // RewrapOutput says what Rewrap has done.
 type RewrapOutput struct {
 	// Already is whether the data key could not be unwrapped by the client's wrapper, but
-	// by the new one: nothing had to be done.
+	// by the new one, with the key that it wraps with: nothing had to be done.
 	Already bool
 
 	// InstructionFile is the key of the file that was written, or empty if the object's
@@ -84,7 +86,8 @@ const maxCopy = 5 << 30
 // object lock, but neither tags nor ACL.
 //
 // If it is in the object's metadata, S3 copies the object onto itself with new metadata,
-// unless it was changed meanwhile. That makes a new version, of 5 GiB at most, with all
+// unless its content was changed meanwhile; S3 cannot be asked to look whether other
+// metadata was. That makes a new version, of 5 GiB at most, with all
 // metadata, the tags, storage class, server-side encryption and object lock of the old one,
 // but the default ACL. Objects under a customer-provided key (SSE-C) are not supported.
 //
@@ -195,9 +198,12 @@ func (r *rewrapping) wrap(ctx context.Context) (already bool, err error) {
 	return false, err
 }
 
-// isDone reports whether the new wrapper unwraps the data key, under the encryption context
-// that it would have wrapped it.
+// isDone reports whether the new wrapper unwraps the data key, and would have wrapped it
+// the same: with the same key, under the same encryption context.
 func (r *rewrapping) isDone(ctx context.Context) bool {
+	if !r.to.wraps(r.old) || r.o.NewSuffix != "" {
+		return false
+	}
 	rules := r.c.rules(&r.o.GetOptions)
 	if _, isKMS := r.to.(*KMS); !isKMS {
 		rules.context = nil
@@ -206,7 +212,7 @@ func (r *rewrapping) isDone(ctx context.Context) bool {
 	}
 	key, err := r.old.unwrap(ctx, r.to, rules)
 	clear(key)
-	return err == nil && r.o.NewSuffix == ""
+	return err == nil
 }
 
 // writeFile writes the instruction file.
@@ -266,13 +272,16 @@ func (r *rewrapping) copy(ctx context.Context) (*RewrapOutput, error) {
 		ObjectLockLegalHoldStatus: r.head.ObjectLockLegalHoldStatus,
 	}
 	in.ObjectLockMode, in.ObjectLockRetainUntilDate = lasting(r.head.ObjectLockMode, r.head.ObjectLockRetainUntilDate)
+	options := r.o.S3
 	if expires, err := http.ParseTime(aws.ToString(r.head.ExpiresString)); err == nil {
 		in.Expires = &expires
+	} else if r.head.ExpiresString != nil {
+		options = append(options, withExpires(*r.head.ExpiresString))
 	}
 	if r.o.DryRun {
 		return &RewrapOutput{}, nil
 	}
-	answer, err := r.c.api.CopyObject(ctx, in, r.o.S3...)
+	answer, err := r.c.api.CopyObject(ctx, in, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -281,6 +290,14 @@ func (r *rewrapping) copy(ctx context.Context) (*RewrapOutput, error) {
 		out.ETag = aws.ToString(answer.CopyObjectResult.ETag)
 	}
 	return out, nil
+}
+
+// withExpires returns an option that sets the header of that name, which need not be a
+// date: S3 keeps what it is given, and the SDK's input has room for a date only.
+func withExpires(value string) func(*s3.Options) {
+	return func(o *s3.Options) {
+		o.APIOptions = append(slices.Clip(o.APIOptions), smithyhttp.SetHeaderValue("Expires", value))
+	}
 }
 
 // copySource returns the name of an object as CopyObject takes it: all but letters, digits

@@ -125,6 +125,10 @@ func (k *RSA) admits(a wrapAlgorithm) error {
 	return nil
 }
 
+func (k *RSA) wraps(h *header) bool {
+	return k.public != nil && h.wrap == wrapRSAOAEP && index(k.keys, h.description) == 0
+}
+
 func (k *RSA) wrap(_ context.Context, h *header, key dataKey, c map[string]string) (dataKey, error) {
 	if k.public == nil {
 		return nil, fmt.Errorf("%w: an RSA wrapper without a public key cannot wrap", ErrWrapper)

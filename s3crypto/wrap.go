@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"maps"
+	"slices"
 )
 
 // Wrapper encrypts the data keys of objects. [KMS], [AES] and [RSA] are all there are.
@@ -18,6 +19,10 @@ type Wrapper interface {
 	// admits returns ErrLegacy or ErrWrapper for a wrap that unwrap would refuse. It
 	// depends on a and the wrapper's options only.
 	admits(a wrapAlgorithm) error
+
+	// wraps reports whether a data key that unwrap has returned is wrapped as wrap does it,
+	// with the same key: not with one that is there to read with.
+	wraps(h *header) bool
 
 	// unwrap returns the data key of an object whose wrap is admitted. The caller
 	// wipes it.
@@ -118,12 +123,13 @@ type described[K any] struct {
 // pick returns the key for objects with the given description: the one that has it, or
 // the first.
 func pick[K any](keys []described[K], description map[string]string) K {
-	for _, k := range keys {
-		if maps.Equal(k.description, description) {
-			return k.key
-		}
-	}
-	return keys[0].key
+	return keys[index(keys, description)].key
+}
+
+// index returns which key pick returns.
+func index[K any](keys []described[K], description map[string]string) int {
+	has := func(k described[K]) bool { return maps.Equal(k.description, description) }
+	return max(0, slices.IndexFunc(keys, has))
 }
 
 // add appends a key. The error says that its description is another one's too, or not text.
