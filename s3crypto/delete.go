@@ -104,7 +104,9 @@ func (c *Client) DeleteObjects(ctx context.Context, in *s3.DeleteObjectsInput, o
 func filesOf(objects []types.ObjectIdentifier, refused []types.Error, o *DeleteOptions) (files []types.ObjectIdentifier) {
 	kept := make(map[string]bool)
 	for _, e := range refused {
-		kept[aws.ToString(e.Key)] = true
+		if aws.ToString(e.VersionId) == "" {
+			kept[aws.ToString(e.Key)] = true
+		}
 	}
 	for _, object := range objects {
 		if object.VersionId != nil || kept[aws.ToString(object.Key)] {
