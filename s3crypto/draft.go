@@ -176,7 +176,7 @@ func (d *draft) withdraw(ctx context.Context, version, etag *string) error {
 	if in.VersionId = version; version == nil {
 		in.IfMatch = etag
 	}
-	if _, err := d.c.api.DeleteObject(ctx, in, d.options()...); err != nil {
+	if _, err := d.c.api.DeleteObject(ctx, in, d.options()...); err != nil && !isMissing(err) {
 		return fmt.Errorf("s3crypto: the object without its instruction file was not deleted: %w", err)
 	}
 	if version != nil {

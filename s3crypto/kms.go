@@ -129,7 +129,8 @@ func (k *KMS) generate(ctx context.Context, h *header) (dataKey, error) {
 	if out == nil {
 		return nil, fmt.Errorf("%w: GenerateDataKey", awskms.ErrResponse)
 	}
-	if !k.answers(out.KeyId) || !isEDK(out.CiphertextBlob) || len(out.Plaintext) != dataKeySize {
+	// What an API gives out twice has been wiped in between.
+	if !k.answers(out.KeyId) || !isEDK(out.CiphertextBlob) || len(out.Plaintext) != dataKeySize || isZero(out.Plaintext) {
 		clear(out.Plaintext)
 		return nil, fmt.Errorf("%w: GenerateDataKey", awskms.ErrResponse)
 	}

@@ -7,9 +7,12 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sealring/sealring/keyring/awskms"
+	"github.com/sealring/sealring/kms/kmstest"
 	"github.com/sealring/sealring/s3crypto"
 )
 
@@ -118,4 +121,62 @@ func TestInstructionFileTooLarge(t *testing.T) {
 			require.Empty(t, f.log)
 		}
 	}
+}
+
+// TestDeletionIsLost has the answer to the deletion of an object without its file get lost:
+// S3 then says that there is none.
+func TestDeletionIsLost(t *testing.T) {
+	t.Parallel()
+	f := newFakeBucket()
+	f.fail = func(op, what string, n int) error {
+		switch {
+		case op == "PutObject" && what == "k.instruction":
+			return errFault
+		case op == "DeleteObject" && what == "k":
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.objects["k"] = nil
+			return apiError("NoSuchKey")
+		}
+		return nil
+	}
+	f.objects["k.instruction"] = []*fakeObject{{etag: "before"}}
+	_, err := newWriter(t, f, s3crypto.Options{InstructionFiles: true}).Put(t.Context(), putInput(strings.NewReader("x")), nil)
+	require.ErrorIs(t, err, errFault)
+	require.NotContains(t, err.Error(), "not deleted")
+	require.Empty(t, f.keys())
+}
+
+// keeper hands out the same data key for each object, and leaves it to the caller.
+type keeper struct {
+	s3crypto.KMSAPI
+	kept *kms.GenerateDataKeyOutput
+}
+
+func (k *keeper) GenerateDataKey(ctx context.Context, in *kms.GenerateDataKeyInput, o ...func(*kms.Options)) (out *kms.GenerateDataKeyOutput, err error) {
+	if k.kept == nil {
+		k.kept, err = k.KMSAPI.GenerateDataKey(ctx, in, o...)
+	}
+	return k.kept, err
+}
+
+// TestWipedDataKey sees that nothing is encrypted under a key of zeros, which is what a data
+// key is after its first use.
+func TestWipedDataKey(t *testing.T) {
+	t.Parallel()
+	keys := kmstest.New(t, nil).SDK()
+	key, err := keys.CreateKey(t.Context(), &kms.CreateKeyInput{})
+	require.NoError(t, err)
+	w, err := s3crypto.NewKMS(&keeper{KMSAPI: keys}, *key.KeyMetadata.Arn, nil)
+	require.NoError(t, err)
+	f := newFakeBucket()
+	c, err := s3crypto.New(f, w, nil)
+	require.NoError(t, err)
+	_, err = c.Put(t.Context(), putInput(strings.NewReader("first")), nil)
+	require.NoError(t, err)
+	in := putInput(strings.NewReader("second"))
+	in.Key = aws.String("second")
+	_, err = c.Put(t.Context(), in, nil)
+	require.ErrorIs(t, err, awskms.ErrResponse)
+	require.Equal(t, []string{"k"}, f.keys())
 }
