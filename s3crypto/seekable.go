@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 
 	"github.com/sealring/sealring/internal/gcmstream"
@@ -43,8 +44,9 @@ type sealedBody struct {
 	src     io.ReadSeeker
 	at      int64 // where src is, or -1
 	pieces  []gcmstream.Piece
-	chunk   []byte // ciphertext
-	number  int64  // of chunk, or -1
+	chunks  [2]sealedChunk // chunk n is in n%2, if it is there
+	chunk   []byte         // the ciphertext that is read, which was compared
+	number  int64          // of chunk, or -1
 	tag     []byte
 	pos     int64
 	sending bool // what is read goes into a request
@@ -57,6 +59,7 @@ func newSealedBody(m *gcmstream.Message, src io.ReadSeeker, offset, start, lengt
 	return &sealedBody{
 		message: m, offset: offset, start: start, length: length, src: src, at: -1, number: -1,
 		pieces: make([]gcmstream.Piece, (length+chunkSize-1)/chunkSize),
+		chunks: [2]sealedChunk{{number: -1}, {number: -1}},
 	}
 }
 
@@ -133,70 +136,110 @@ func (b *sealedBody) ahead() ([]byte, error) {
 	return b.tag[b.pos-b.length:], nil
 }
 
-// load makes chunk the one with the given number.
+// load makes chunk the one with the given number, and has the next one encrypted.
 func (b *sealedBody) load(number int64) error {
 	if b.number == number {
 		return nil
 	}
-	begin := number * chunkSize
-	n := min(chunkSize, b.length-begin)
-	plaintext, err := b.read(begin, n)
-	if err != nil {
+	b.number = -1
+	c, err := b.prepare(number)
+	switch {
+	case err == ErrBodyChanged:
+		return b.fail(err)
+	case err != nil:
 		return err
 	}
-	chunk, piece, err := b.message.Seal(plaintext[:0], plaintext, b.offset+begin)
-	if err != nil {
-		return b.fail(fmt.Errorf("%w: %v", ErrTooLarge, err))
+	if number+1 < int64(len(b.pieces)) && runtime.GOMAXPROCS(0) > 1 {
+		_, _ = b.prepare(number + 1) // what is wrong with it is seen when it is its turn
+	}
+	c.wait()
+	if c.err != nil {
+		return b.fail(fmt.Errorf("%w: %v", ErrTooLarge, c.err))
 	}
 	switch known := &b.pieces[number]; {
 	case known.Len() == 0:
-		*known = piece
-	case !samePiece(*known, piece):
+		*known = c.piece
+	case !samePiece(*known, c.piece):
 		return b.fail(ErrBodyChanged)
 	}
-	b.chunk, b.number = chunk, number
+	b.chunk, b.number = c.ciphertext, number
 	return nil
 }
 
-// read reads n bytes of plaintext over the chunk, and sees that nothing follows the last
-// ones.
-func (b *sealedBody) read(begin, n int64) ([]byte, error) {
+// prepare reads a chunk, unless it is there already, and begins to encrypt it.
+func (b *sealedBody) prepare(number int64) (*sealedChunk, error) {
+	c := &b.chunks[number%2]
+	if c.number == number {
+		return c, nil
+	}
+	c.wait()
+	c.number = -1
+	begin := number * chunkSize
+	n := min(chunkSize, b.length-begin)
+	if c.room == nil {
+		c.room = make([]byte, min(chunkSize, b.length)+gcmTagSize)
+	}
+	if err := b.read(c.room, begin, n); err != nil {
+		return nil, err
+	}
+	c.number, c.done = number, make(chan struct{})
+	if len(b.pieces) > 1 && runtime.GOMAXPROCS(0) > 1 {
+		go c.seal(b.message, n, b.offset+begin)
+	} else {
+		c.seal(b.message, n, b.offset+begin)
+	}
+	return c, nil
+}
+
+// read reads the n bytes of plaintext that come after the first begin ones, and sees that
+// nothing follows the last ones. room has place for them and for a tag. The error is
+// ErrBodyChanged if there are more bytes or less.
+func (b *sealedBody) read(room []byte, begin, n int64) error {
 	if b.at != b.start+begin {
 		b.at = -1
 		if _, err := b.src.Seek(b.start+begin, io.SeekStart); err != nil {
-			return nil, fmt.Errorf("s3crypto: body: %w", err)
+			return fmt.Errorf("s3crypto: body: %w", err)
 		}
 	}
-	b.at, b.number = -1, -1
+	b.at = -1
 	want := n
 	if begin+n == b.length {
 		want++
 	}
-	if b.chunk == nil {
-		b.chunk = make([]byte, min(chunkSize, b.length)+gcmTagSize)
-	}
-	read, err := readFull(b.src, b.chunk[:want])
+	read, err := readFull(b.src, room[:want])
 	switch {
 	case err != nil && err != io.EOF:
-		return nil, fmt.Errorf("s3crypto: body: %w", err)
+		return fmt.Errorf("s3crypto: body: %w", err)
 	case int64(read) != n:
-		return nil, b.fail(ErrBodyChanged)
+		return ErrBodyChanged
 	}
 	b.at = b.start + begin + n
-	return b.chunk[:n], nil
+	return nil
 }
 
 // fail makes err the answer to all reads, and lets go of what was not to be seen.
 func (b *sealedBody) fail(err error) error {
-	clear(b.chunk[:cap(b.chunk)])
-	b.chunk, b.number, b.err = nil, -1, err
+	b.wipe()
+	b.err = err
 	return err
+}
+
+// wipe waits until nothing is encrypted any more, and clears all chunks.
+func (b *sealedBody) wipe() {
+	for i := range b.chunks {
+		b.chunks[i].wait()
+		clear(b.chunks[i].room)
+		b.chunks[i] = sealedChunk{number: -1}
+	}
+	b.chunk, b.number = nil, -1
 }
 
 // join returns the piece of the whole ciphertext. It reads what was not read before.
 func (b *sealedBody) join() (whole gcmstream.Piece, err error) {
 	if b.length == 0 { // nothing else looks for its end
-		if _, err := b.read(0, 0); err != nil {
+		if err := b.read(make([]byte, gcmTagSize), 0, 0); err == ErrBodyChanged {
+			return whole, b.fail(err)
+		} else if err != nil {
 			return whole, err
 		}
 	}
@@ -254,8 +297,8 @@ func (b *sealedBody) release() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	err := b.err
-	clear(b.chunk[:cap(b.chunk)])
-	b.src, b.chunk, b.err = nil, nil, errReturned
+	b.wipe()
+	b.src, b.err = nil, errReturned
 	return err
 }
 
@@ -264,24 +307,4 @@ func samePiece(a, b gcmstream.Piece) bool {
 	x, _ := a.MarshalBinary()
 	y, _ := b.MarshalBinary()
 	return subtle.ConstantTimeCompare(x, y) == 1
-}
-
-// readFull reads until p is full. Unlike [io.ReadFull] it returns the reader's own error:
-// io.EOF is the end of what is read, and io.ErrUnexpectedEOF that of a connection.
-func readFull(r io.Reader, p []byte) (n int, err error) {
-	const maxEmpty = 100 // reads in a row that give nothing
-	for empty := 0; n < len(p) && err == nil; {
-		var read int
-		read, err = r.Read(p[n:])
-		n += read
-		if read > 0 {
-			empty = 0
-		} else if empty++; err == nil && empty == maxEmpty {
-			err = io.ErrNoProgress
-		}
-	}
-	if n == len(p) {
-		err = nil
-	}
-	return n, err
 }
