@@ -1,0 +1,151 @@
+package integration
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// rubyS3 runs the encryption clients of the AWS SDK for Ruby, of the first and of the
+// second version.
+type rubyS3 struct {
+	program string
+	cloud   s3Cloud
+}
+
+// rubyKey is a wrapping key, with the text of the material description of its objects.
+type rubyKey struct {
+	Description string `json:"description"`
+	Key         []byte `json:"key"` // of AES, or an RSA private key in DER
+}
+
+// rubyOperation is one call.
+type rubyOperation struct {
+	Put     bool              `json:"put"` // else get
+	Version int               `json:"version"`
+	Legacy  bool              `json:"legacy"` // the second version's: read what the first one wrote
+	Wrap    string            `json:"wrap"`   // aes, rsa or kms
+	Keys    []rubyKey         `json:"keys,omitempty"`
+	KMSKey  string            `json:"kms_key,omitempty"`
+	Context map[string]string `json:"context,omitempty"`
+	File    bool              `json:"file"` // the data key is in an instruction file
+	Suffix  string            `json:"suffix,omitempty"`
+	Key     string            `json:"key"`
+	Body    []byte            `json:"body,omitempty"`
+}
+
+// rubyResult is what came of an operation.
+type rubyResult struct {
+	Body  []byte
+	Error string
+}
+
+// newRubyS3 skips the test where there is no Ruby, or none with the SDK. In CI there has
+// to be one.
+func newRubyS3(t *testing.T, cloud s3Cloud) rubyS3 {
+	t.Helper()
+	program := "/usr/bin/ruby" // Debian's, which has Debian's packages
+	out, err := exec.CommandContext(t.Context(), program, "-raws-sdk-s3", "-raws-sdk-kms", "-e", "").CombinedOutput()
+	if err == nil {
+		return rubyS3{program, cloud}
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("no Ruby with the AWS SDK, apt-get install ruby ruby-aws-sdk-s3 ruby-aws-sdk-kms: %v %s", err, out)
+	}
+	t.Skip("needs Ruby with the AWS SDK: apt-get install ruby ruby-aws-sdk-s3 ruby-aws-sdk-kms")
+	return rubyS3{}
+}
+
+// run runs all operations in order and returns their results.
+func (r rubyS3) run(t *testing.T, operations []rubyOperation) []rubyResult {
+	t.Helper()
+	request, err := json.Marshal(map[string]any{
+		"s3": r.cloud.s3URL, "kms": r.cloud.kms.url, "region": region, "bucket": fakeBucket,
+		"access_key": r.cloud.kms.creds.AccessKeyID, "secret_key": r.cloud.kms.creds.SecretAccessKey,
+		"operations": operations,
+	})
+	require.NoError(t, err)
+	command := exec.CommandContext(t.Context(), r.program, "testdata/s3encryption.rb")
+	var out, errs bytes.Buffer
+	command.Stdin, command.Stdout, command.Stderr = bytes.NewReader(request), &out, &errs
+	command.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir(), "LANG=C.UTF-8", "AWS_EC2_METADATA_DISABLED=true"}
+	require.NoError(t, command.Run(), "%s", &errs)
+	var results []rubyResult
+	require.NoError(t, json.Unmarshal(out.Bytes(), &results), "%s", &out)
+	require.Len(t, results, len(operations))
+	return results
+}
+
+func pkcs8(t *testing.T, key *rsa.PrivateKey) []byte {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	return der
+}
+
+// rubyWraps are how objects are wrapped.
+var rubyWraps = []string{"aes", "rsa", "kms"}
+
+// operation returns a call of Ruby's client of a version, with the cloud's keys.
+func (r rubyS3) operation(t *testing.T, version int, o s3Object) rubyOperation {
+	t.Helper()
+	op := rubyOperation{Version: version, Wrap: o.wrap, File: o.place.file, Suffix: o.place.suffix, Key: o.key}
+	description, err := json.Marshal(s3Description)
+	require.NoError(t, err)
+	switch o.wrap {
+	case "aes":
+		op.Keys = []rubyKey{{string(description), r.cloud.aes}, {"{}", random(32)}}
+	case "rsa":
+		op.Keys = []rubyKey{{string(description), pkcs8(t, r.cloud.rsa)}, {"{}", pkcs8(t, otherRSA())}}
+	case "kms":
+		op.KMSKey = r.cloud.kmsKey
+		if version == 2 {
+			op.Context = o.context
+		}
+	}
+	return op
+}
+
+// TestRubyWritesS3 reads what both of Ruby's clients write.
+func TestRubyWritesS3(t *testing.T) {
+	t.Parallel()
+	ruby := newRubyS3(t, newS3Cloud(t))
+	var objects []s3Object
+	var puts []rubyOperation
+	for _, version := range []int{1, 2} {
+		for _, wrap := range rubyWraps {
+			for _, place := range s3Places {
+				for _, n := range s3Sizes {
+					o := s3Object{
+						key:  fmt.Sprintf("version %d/%s/%s/%d", version, wrap, place.name, n),
+						wrap: wrap, place: place, plaintext: random(n), format: "V2",
+						cbc: version == 1, legacyKey: version == 1,
+					}
+					if version == 1 && wrap != "kms" {
+						o.format = "V1"
+					}
+					if version == 2 && wrap == "kms" {
+						o.context = s3Context
+					}
+					put := ruby.operation(t, version, o)
+					put.Put, put.Body = true, o.plaintext
+					objects, puts = append(objects, o), append(puts, put)
+				}
+			}
+		}
+	}
+	results := ruby.run(t, puts)
+	for i, o := range objects {
+		t.Run(o.key, func(t *testing.T) {
+			require.Empty(t, results[i].Error)
+			ruby.cloud.requireReadable(t, o)
+		})
+	}
+}
