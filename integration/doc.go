@@ -2,9 +2,10 @@
 // AWS's Encryption SDK for Go among them, and with test vectors of Project Wycheproof. It
 // is a module apart, and nothing in it is imported.
 //
-// The tests need the AWS CLI and the openssl command (on Debian: apt-get install awscli
-// openssl) and the go command, and use no network but the loopback interface. They fail
-// where the CLI is not installed, and in CI where openssl is not:
+// The tests need the AWS CLI, the openssl command and Ruby with the AWS SDK (on Debian:
+// apt-get install awscli openssl ruby ruby-aws-sdk-s3 ruby-aws-sdk-kms) and the go command,
+// and use no network but the loopback interface. They fail where the CLI is not installed,
+// and in CI where openssl or Ruby is not:
 //
 //	cd integration && go test ./...
 //

@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"io"
+	"log"
 	"net/http/httptest"
 	"testing"
 
@@ -22,7 +24,10 @@ func fakeS3(t *testing.T) (endpoint string) {
 	backend := s3mem.New()
 	require.NoError(t, backend.CreateBucket(fakeBucket))
 	fake := gofakes3.New(backend, gofakes3.WithLogger(gofakes3.DiscardLog()))
-	server := httptest.NewServer(fake.Server())
+	server := httptest.NewUnstartedServer(fake.Server())
+	// It answers with an error after it has begun to answer, if the reader hangs up.
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Start()
 	t.Cleanup(server.Close)
 	return server.URL
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 
@@ -274,4 +275,81 @@ func (w *writerAt) WriteAt(p []byte, off int64) (int, error) {
 		w.b = append(w.b, make([]byte, end-len(w.b))...)
 	}
 	return copy(w.b[off:], p), nil
+}
+
+// s3Way is a way to write an object.
+type s3Way struct {
+	name  string
+	sizes []int
+	put   func(*testing.T, *s3crypto.Client, s3Object)
+}
+
+// s3PartSize is the least that there is.
+const s3PartSize = 5 << 20
+
+var s3Ways = []s3Way{
+	{"seekable", s3Sizes, func(t *testing.T, client *s3crypto.Client, o s3Object) {
+		o.put(t, client, bytes.NewReader(o.plaintext))
+	}},
+	{"unseekable", []int{0, 17, 2*s3PartSize + 1}, func(t *testing.T, client *s3crypto.Client, o s3Object) {
+		o.put(t, client, io.MultiReader(bytes.NewReader(o.plaintext)))
+	}},
+	{"parts", []int{1, 2 * s3PartSize}, putParts},
+}
+
+func (o s3Object) putOptions() *s3crypto.PutOptions {
+	return &s3crypto.PutOptions{Context: o.context, InstructionFile: &o.place.file, InstructionSuffix: o.place.suffix}
+}
+
+func (o s3Object) put(t *testing.T, client *s3crypto.Client, body io.Reader) {
+	t.Helper()
+	_, err := client.Put(t.Context(), &s3.PutObjectInput{
+		Bucket: aws.String(fakeBucket), Key: &o.key, Body: body,
+		Metadata: map[string]string{"mine": "too"},
+	}, o.putOptions())
+	require.NoError(t, err)
+}
+
+// putParts sends the last part first.
+func putParts(t *testing.T, client *s3crypto.Client, o s3Object) {
+	t.Helper()
+	in := &s3.CreateMultipartUploadInput{Bucket: aws.String(fakeBucket), Key: &o.key}
+	u, err := client.CreateUpload(t.Context(), in, o.putOptions())
+	require.NoError(t, err)
+	parts := slices.Collect(slices.Chunk(o.plaintext, s3PartSize))
+	for i, part := range slices.Backward(parts) {
+		require.NoError(t, u.Part(t.Context(), int32(i+1), bytes.NewReader(part)))
+	}
+	_, err = u.Complete(t.Context(), nil)
+	require.NoError(t, err)
+}
+
+// writeV2 writes objects of format V2 with every wrap in every place and every way.
+func (c s3Cloud) writeV2(t *testing.T, wraps []string) []s3Object {
+	t.Helper()
+	var all []s3Object
+	for _, wrap := range wraps {
+		client := c.client(t, c.writer(t, wrap), s3crypto.Options{
+			CommitmentPolicy: keyring.ForbidEncryptAllowDecrypt, PartSize: s3PartSize,
+		})
+		for _, way := range s3Ways {
+			for i, n := range way.sizes {
+				for _, place := range s3Places {
+					if n > s3PartSize && place != s3Places[i%len(s3Places)] {
+						continue // large ones are in one place each
+					}
+					o := s3Object{
+						key:  fmt.Sprintf("%s/%s/%s/%d", wrap, way.name, place.name, n),
+						wrap: wrap, place: place, plaintext: random(n),
+					}
+					if wrap == "kms" {
+						o.context = s3Context
+					}
+					way.put(t, client, o)
+					all = append(all, o)
+				}
+			}
+		}
+	}
+	return all
 }
