@@ -9,9 +9,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sealring/sealring/keyring"
+	"github.com/sealring/sealring/s3crypto"
 )
 
 // rubyS3 runs the encryption clients of the AWS SDK for Ruby, of the first and of the
@@ -165,5 +169,53 @@ func TestRubyReadsS3(t *testing.T) {
 		want := sha256.Sum256(objects[i/2].plaintext)
 		require.Empty(t, got.Error, "%s, version %d", gets[i].Key, gets[i].Version)
 		require.Equal(t, rubyResult{len(objects[i/2].plaintext), want[:], ""}, got, gets[i].Key)
+	}
+}
+
+// TestRubyTamperedS3 has nobody read what was altered in objects of Ruby's and of ours.
+func TestRubyTamperedS3(t *testing.T) {
+	t.Parallel()
+	ruby := newRubyS3(t, newS3Cloud(t))
+	c := ruby.cloud
+	var objects []s3Object
+	var puts []rubyOperation
+	for _, wrap := range rubyWraps {
+		ours := c.client(t, c.writer(t, wrap), s3crypto.Options{CommitmentPolicy: keyring.ForbidEncryptAllowDecrypt})
+		for _, place := range s3Places[:2] {
+			for _, number := range []int{0, 1} {
+				o := s3Object{wrap: wrap, place: place, plaintext: random(50)}
+				if wrap == "kms" {
+					o.context = s3Context
+				}
+				theirs := o
+				o.key = fmt.Sprintf("ours/%s/%s/%d", wrap, place.name, number)
+				o.put(t, ours, bytes.NewReader(o.plaintext))
+				theirs.key = fmt.Sprintf("theirs/%s/%s/%d", wrap, place.name, number)
+				put := ruby.operation(t, 2, theirs)
+				put.Put, put.Body = true, theirs.plaintext
+				objects, puts = append(objects, o, theirs), append(puts, put)
+			}
+		}
+	}
+	for _, result := range ruby.run(t, puts) {
+		require.Empty(t, result.Error)
+	}
+	var altered []s3Object
+	for pair := range slices.Chunk(objects, 4) { // two of ours and two of theirs
+		altered = append(altered, c.tamper(t, pair[0], pair[2])...)
+		altered = append(altered, c.tamper(t, pair[1], pair[3])...)
+	}
+	var gets []rubyOperation
+	for _, o := range altered {
+		c.requireRefused(t, o)
+		second := ruby.operation(t, 2, o)
+		second.Legacy = true
+		gets = append(gets, second, ruby.operation(t, 1, o))
+	}
+	for _, o := range objects { // as they were
+		gets = append(gets, ruby.operation(t, 2, o), ruby.operation(t, 1, o))
+	}
+	for i, got := range ruby.run(t, gets) {
+		require.Equal(t, i < 2*len(altered), got.Error != "", "%s, version %d: %s", gets[i].Key, gets[i].Version, got.Error)
 	}
 }
