@@ -99,9 +99,16 @@ func (h *header) parseV1(f fields) (err error) {
 	return err
 }
 
+// namePKCS7 is what aws-sdk-go 1 calls content in CBC mode if its user has chosen the
+// padder of that name, which does the same as the other one.
+const namePKCS7 = "AES/CBC/PKCS7Padding"
+
 func (h *header) parseV2(f fields) (err error) {
-	tag := f[nameTagLength]
-	switch name := f[nameSuite]; {
+	tag, name := f[nameTagLength], f[nameSuite]
+	if name == namePKCS7 {
+		name = suiteCBC.name()
+	}
+	switch {
 	case name == suiteGCM.name() && (tag == "" || tag == "128"):
 		h.suite = suiteGCM
 	case name == suiteCBC.name() && (tag == "" || tag == "0"): // "0" is what the C++ client writes

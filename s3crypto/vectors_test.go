@@ -130,6 +130,20 @@ var officialObjects = []struct {
 		plaintext: "a6ccd3482f5ce25c9ddeb69437cd0acbc0bdda2ef8696d90781de2b35704543529871b2032e68ef1c5baed1769aba8d420d1aca181341b49b8b3587a6580cdf1d809c68f06735f7735c16691f4b70c967d68fc08195b81ad71bcc4df452fd0a5799c1e1234f92f1cd929fc072167ccf9f2ac85b93170932b32",
 	},
 	{
+		name: "SDK v1, kms CBC, by its other name",
+		key:  unhex("8d70e92489c4e6cfb12261b4d17f4b85826da687fc8742fcf9f87fadb5b4cb89"),
+		metadata: map[string]string{
+			"X-Amz-Key-V2":   "AQEDAHikdGvcj7Gil5VqAR/JWvvPp3ue26+t2vhWy4lL2hg4mAAAAH4wfAYJKoZIhvcNAQcGoG8wbQIBADBoBgkqhkiG9w0BBwEwHgYJYIZIAWUDBAEuMBEEDCcy43wCR0bSsnzTrAIBEIA7WdD2jxC3tCrK6TOdiEfbIN64m+UN7Velz4y0LRra5jn2U1CDClacwIpiBYuDp5ymPKO+ZqUGE0WEf20=",
+			"X-Amz-Iv":       "EMMWJY8ZLcK/9FOj3iCpng==",
+			"X-Amz-Matdesc":  `{"kms_cmk_id":"arn:aws:kms:us-east-1:172259396726:key/a22a4b30-79f4-4b3d-bab4-a26d327a231b"}`,
+			"X-Amz-Wrap-Alg": "kms",
+			"X-Amz-Cek-Alg":  "AES/CBC/PKCS7Padding",
+			"X-Amz-Tag-Len":  "",
+		},
+		body:      "fd0c71ecb7ed16a9bf42ea5f75501d416df608f190890c3b4d8897f24744cd7f9ea4a0b212e60634302450e1c5378f047ff753ccefe365d411c36339bf22e301fae4c3a6226719a4b93dc74c1af79d0296659b5d56c0892315f2c7cc30190220db1eaafae3920d6d9c65d0aa366499afc17af493454e141c6e0fbdeb6a990cb4",
+		plaintext: "a6ccd3482f5ce25c9ddeb69437cd0acbc0bdda2ef8696d90781de2b35704543529871b2032e68ef1c5baed1769aba8d420d1aca181341b49b8b3587a6580cdf1d809c68f06735f7735c16691f4b70c967d68fc08195b81ad71bcc4df452fd0a5799c1e1234f92f1cd929fc072167ccf9f2ac85b93170932b32",
+	},
+	{
 		name: "SDK v1, a data key of 16 bytes, which no client makes",
 		key:  unhex("898be9cc5004ed0fa6e117c9a3099d31"),
 		metadata: map[string]string{
