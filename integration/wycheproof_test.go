@@ -12,19 +12,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wycheproofFiles are the files of Project Wycheproof for the primitives that local keys
-// offer: how each is run, how many of its vectors apply to AWS's algorithms, and how many
-// there are. The others have a label, another key size, another hash and the like.
+// wycheproofFile is a file of Project Wycheproof: how it is run, how many of its vectors
+// apply, and how many there are. The others have a label, another key size, another hash
+// and the like.
+type wycheproofFile struct {
+	name       string
+	run        runner
+	ran, total int
+}
+
+// wycheproofFiles are those for the primitives that local keys offer, as AWS has them.
 //
 // A vector whose result is "acceptable" is one that an implementation may take or not.
 // We take none: they are public keys that are not DER, or on a curve that is given by its
 // parameters, or have a compressed point; and RSA signatures whose DigestInfo lacks the
 // NULL.
-var wycheproofFiles = []struct {
-	name       string
-	run        runner
-	ran, total int
-}{
+var wycheproofFiles = []wycheproofFile{
 	{"rsa_oaep_2048_sha1_mgf1sha1", oaep("RSAES_OAEP_SHA_1"), 36, 36},
 	{"rsa_oaep_2048_sha256_mgf1sha256", oaep("RSAES_OAEP_SHA_256"), 37, 37},
 	{"rsa_oaep_3072_sha256_mgf1sha256", oaep("RSAES_OAEP_SHA_256"), 37, 37},
@@ -138,7 +141,12 @@ func (b *octets) UnmarshalText(text []byte) (err error) {
 
 func TestWycheproof(t *testing.T) {
 	t.Parallel()
-	for _, f := range wycheproofFiles {
+	runWycheproof(t, wycheproofFiles)
+}
+
+func runWycheproof(t *testing.T, files []wycheproofFile) {
+	t.Helper()
+	for _, f := range files {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			text, err := fs.ReadFile(wycheproof.TestVectors, f.name+"_test.json")
