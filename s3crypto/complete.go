@@ -159,7 +159,9 @@ func (u *Upload) sendTag(ctx context.Context, final *finalPart, held []byte) err
 	return nil
 }
 
-// completedParts returns what S3 has, in order.
+// completedParts returns what S3 has, in order. The SDK sends a checksum with each part
+// unless it is told not to, and S3 returns that; but it takes them back only if the upload
+// was created with an algorithm, and else says that there are no such parts.
 func (u *Upload) completedParts() []types.CompletedPart {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -167,7 +169,13 @@ func (u *Upload) completedParts() []types.CompletedPart {
 	for number := range u.tag.number - 1 {
 		parts = append(parts, *u.parts[number+1].sent)
 	}
-	return append(parts, *u.tag.sent)
+	parts = append(parts, *u.tag.sent)
+	if !u.digests {
+		for i, p := range parts {
+			parts[i] = types.CompletedPart{PartNumber: p.PartNumber, ETag: p.ETag}
+		}
+	}
+	return parts
 }
 
 // Abort ends the upload and has S3 forget its parts. If Complete could not write the

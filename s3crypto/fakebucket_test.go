@@ -280,7 +280,9 @@ func (f *fakeBucket) CreateMultipartUpload(_ context.Context, in *s3.CreateMulti
 		defer f.mu.Unlock()
 		id := fmt.Sprintf("upload-%d", len(f.log))
 		f.uploads[id] = &fakeUpload{in: in, parts: map[int32]*fakeObject{}}
-		return &s3.CreateMultipartUploadOutput{UploadId: &id, ServerSideEncryption: in.ServerSideEncryption}, nil
+		return &s3.CreateMultipartUploadOutput{
+			UploadId: &id, ServerSideEncryption: in.ServerSideEncryption, ChecksumAlgorithm: in.ChecksumAlgorithm,
+		}, nil
 	})
 }
 
@@ -318,7 +320,7 @@ func (f *fakeBucket) ListParts(_ context.Context, in *s3.ListPartsInput, _ ...fu
 		if size == 0 {
 			size = 1000
 		}
-		out := &s3.ListPartsOutput{IsTruncated: &more}
+		out := &s3.ListPartsOutput{IsTruncated: &more, ChecksumAlgorithm: u.in.ChecksumAlgorithm}
 		for _, number := range slices.Sorted(maps.Keys(u.parts)) {
 			if int(number) <= after {
 				continue
@@ -368,7 +370,10 @@ func (u *fakeUpload) assemble(parts []types.CompletedPart) (*fakeObject, error) 
 		switch {
 		case i > 0 && *p.PartNumber <= *parts[i-1].PartNumber:
 			return nil, apiError("InvalidPartOrder")
-		case have == nil || have.etag != *p.ETag || p.ChecksumCRC32 == nil || *p.ChecksumCRC32 != have.etag:
+		case have == nil || have.etag != *p.ETag:
+			return nil, apiError("InvalidPart")
+		// A checksum has to be there if the upload has an algorithm, and must not if not.
+		case (u.in.ChecksumAlgorithm == "") != (p.ChecksumCRC32 == nil) || p.ChecksumCRC32 != nil && *p.ChecksumCRC32 != have.etag:
 			return nil, apiError("InvalidPart")
 		case i < len(parts)-1 && have.size < least:
 			return nil, apiError("EntityTooSmall")

@@ -38,6 +38,7 @@ type Upload struct {
 	seal     cipher.AEAD // of states
 	save     func(context.Context, []byte) error
 	made     *s3.CreateMultipartUploadOutput // nil if resumed
+	digests  bool                            // S3 wants the parts' checksums when the upload is completed
 	progress *progress
 
 	finishing sync.Mutex // held by Complete and Abort, and guards the next two; locked first
@@ -103,6 +104,7 @@ func (c *Client) createUpload(ctx context.Context, in *s3.CreateMultipartUploadI
 		return nil, errors.New("s3crypto: CreateMultipartUpload: no upload id")
 	}
 	u.id = *u.made.UploadId
+	u.digests = in.ChecksumAlgorithm != "" || u.made.ChecksumAlgorithm != ""
 	return u, nil
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sealring/sealring/s3crypto"
@@ -403,5 +404,36 @@ func TestSendManyWays(t *testing.T) {
 			}
 			requireWritten(t, f, "k", plaintext)
 		})
+	}
+}
+
+// S3 takes the parts' checksums back if the upload was created with an algorithm, and says
+// that there are no such parts if it was not.
+func TestUploadChecksums(t *testing.T) {
+	t.Parallel()
+	plaintext := random(11 * mib)
+	for _, algorithm := range []types.ChecksumAlgorithm{"", types.ChecksumAlgorithmCrc32} {
+		f := newFakeBucket()
+		c := newWriter(t, f, s3crypto.Options{})
+		in := createInput()
+		in.ChecksumAlgorithm = algorithm
+		u, err := c.CreateUpload(t.Context(), in, nil)
+		require.NoError(t, err)
+		require.NoError(t, u.Part(t.Context(), 2, partOf(plaintext, 2)))
+		state, err := u.State()
+		require.NoError(t, err)
+		u, err = c.ResumeUpload(t.Context(), createInput(), state, nil) // S3 knows the algorithm
+		require.NoError(t, err)
+		require.NoError(t, u.Send(t.Context(), bytes.NewReader(plaintext)))
+		_, err = u.Complete(t.Context(), nil)
+		require.NoError(t, err)
+		requireWritten(t, f, "k", plaintext)
+
+		f = newFakeBucket()
+		_, err = newWriter(t, f, s3crypto.Options{MultipartAbove: 1}).Put(t.Context(), &s3.PutObjectInput{
+			Bucket: aws.String("b"), Key: aws.String("k"), Body: bytes.NewReader(plaintext), ChecksumAlgorithm: algorithm,
+		}, nil)
+		require.NoError(t, err)
+		requireWritten(t, f, "k", plaintext)
 	}
 }

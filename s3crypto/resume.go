@@ -59,6 +59,7 @@ func (c *Client) ResumeUpload(ctx context.Context, in *s3.CreateMultipartUploadI
 		return nil, err
 	}
 	u.id = s.id
+	u.digests = in.ChecksumAlgorithm != ""
 	if err := u.restore(s); err != nil {
 		return nil, err
 	}
@@ -114,6 +115,7 @@ func (u *Upload) compare(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("s3crypto: ListParts: %w", err)
 		}
+		u.digests = u.digests || out.ChecksumAlgorithm != ""
 		before := len(listed)
 		for _, p := range out.Parts {
 			if p.PartNumber == nil || p.ETag == nil || p.Size == nil {

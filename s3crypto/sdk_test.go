@@ -187,7 +187,8 @@ func (f *s3Server) assemble(r *http.Request) {
 	f.check(xml.NewDecoder(r.Body).Decode(&list) == nil, "list of parts")
 	var body []byte
 	for _, p := range list.Part {
-		f.check(p.ChecksumCRC32 != "" && p.ETag != "", "part %d has no digests", p.PartNumber)
+		f.check(p.ETag != "", "part %d has no ETag", p.PartNumber)
+		f.check(p.ChecksumCRC32 == "", "part %d has a checksum, and the upload has no algorithm", p.PartNumber)
 		body = append(body, f.bodies[fmt.Sprint(r.URL.Path, " ", p.PartNumber)]...)
 	}
 	f.bodies[r.URL.Path+" "] = body
