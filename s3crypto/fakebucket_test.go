@@ -2,6 +2,7 @@ package s3crypto_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -320,7 +321,7 @@ func (f *fakeBucket) ListParts(_ context.Context, in *s3.ListPartsInput, _ ...fu
 		if size == 0 {
 			size = 1000
 		}
-		out := &s3.ListPartsOutput{IsTruncated: &more, ChecksumAlgorithm: u.in.ChecksumAlgorithm}
+		out := &s3.ListPartsOutput{IsTruncated: &more, ChecksumAlgorithm: cmp.Or(u.in.ChecksumAlgorithm, "null")}
 		for _, number := range slices.Sorted(maps.Keys(u.parts)) {
 			if int(number) <= after {
 				continue

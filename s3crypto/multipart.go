@@ -104,7 +104,7 @@ func (c *Client) createUpload(ctx context.Context, in *s3.CreateMultipartUploadI
 		return nil, errors.New("s3crypto: CreateMultipartUpload: no upload id")
 	}
 	u.id = *u.made.UploadId
-	u.digests = in.ChecksumAlgorithm != "" || u.made.ChecksumAlgorithm != ""
+	u.digests = isNamed(in.ChecksumAlgorithm) || isNamed(u.made.ChecksumAlgorithm)
 	return u, nil
 }
 

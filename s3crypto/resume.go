@@ -59,7 +59,7 @@ func (c *Client) ResumeUpload(ctx context.Context, in *s3.CreateMultipartUploadI
 		return nil, err
 	}
 	u.id = s.id
-	u.digests = in.ChecksumAlgorithm != ""
+	u.digests = isNamed(in.ChecksumAlgorithm)
 	if err := u.restore(s); err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (u *Upload) compare(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("s3crypto: ListParts: %w", err)
 		}
-		u.digests = u.digests || out.ChecksumAlgorithm != ""
+		u.digests = u.digests || isNamed(out.ChecksumAlgorithm)
 		before := len(listed)
 		for _, p := range out.Parts {
 			if p.PartNumber == nil || p.ETag == nil || p.Size == nil {
@@ -133,6 +133,10 @@ func (u *Upload) compare(ctx context.Context) error {
 	}
 	return u.reconcile(listed)
 }
+
+// isNamed reports whether an upload has a checksum algorithm. Of one that has none, S3 lists
+// the parts with "null".
+func isNamed(a types.ChecksumAlgorithm) bool { return a != "" && a != "null" }
 
 // reconcile sets which parts S3 has: those that it says and that have the right length
 // and, where it is known, the right ETag.
