@@ -9,6 +9,11 @@
 //
 //	cd integration && go test ./...
 //
+// Those of s3crypto run against VersityGW, an S3 server over a file system, which has to be
+// in PATH or where .ci/run installs it; without it they are skipped, and fail in CI:
+//
+//	go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+//
 // SEALRING_DYNAMODB may be the URL of a server that speaks DynamoDB with transactions,
 // such as DynamoDB local or moto; without it the test of branch key tables there is
 // skipped.
