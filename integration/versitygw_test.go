@@ -70,7 +70,6 @@ type versityOptions struct {
 // digests. The test is skipped where it is not installed, which in CI is a failure:
 //
 //	go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
-//
 func versityGW(t *testing.T, o versityOptions) *s3Server {
 	t.Helper()
 	program := versityProgram(t)
