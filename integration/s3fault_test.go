@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -33,7 +32,12 @@ const (
 	answerLost    s3Fault = "answer lost"    // all of it; the server has acted
 )
 
-var s3Faults = []s3Fault{internalError, slowDown, requestCut, answerCut, answerLost}
+// writingFaults has no answerCut: answers to those who write are so short that they are
+// lost as a whole.
+var (
+	writingFaults = []s3Fault{internalError, slowDown, requestCut, answerLost}
+	readingFaults = []s3Fault{internalError, answerCut, answerLost}
+)
 
 // faultProxy stands before a server, and has one call of the SDK go wrong: its first
 // attempt, or all of them.
@@ -183,9 +187,9 @@ func (c *cutBody) Read(p []byte) (int, error) {
 
 // eachFault runs a session with each fault at each of its calls, until no call is left to
 // go wrong. The session gets the client that goes through the proxy.
-func eachFault(t *testing.T, s *s3Server, session func(t *testing.T, f *faultProxy, client *s3.Client)) {
+func eachFault(t *testing.T, s *s3Server, faults []s3Fault, session func(t *testing.T, f *faultProxy, client *s3.Client)) {
 	t.Helper()
-	for _, fault := range s3Faults {
+	for _, fault := range faults {
 		for _, always := range []bool{false, true} {
 			for number, hit := 0, true; hit; number++ {
 				name := fmt.Sprintf("%s, call %d", fault, number)
@@ -200,82 +204,5 @@ func eachFault(t *testing.T, s *s3Server, session func(t *testing.T, f *faultPro
 				require.Less(t, number, 50)
 			}
 		}
-	}
-}
-
-// s3Script is something to write while calls go wrong.
-type s3Script struct {
-	name   string
-	length int
-	write  s3Writer
-	put    int // of s3Places
-}
-
-func TestVersityGWFaultsWhileWriting(t *testing.T) {
-	t.Parallel()
-	wrap := newS3Wraps(t)[0]
-	content := s3Bytes(s3PartSize + 17)
-	for _, script := range []s3Script{
-		{"one request", 100_000, s3Writers[0], 0},
-		{"one request and a file", 100_000, s3Writers[0], 1},
-		{"parts", s3PartSize + 17, s3Writers[3], 0},
-		{"parts and a file", s3PartSize + 17, s3Writers[3], 1},
-		{"parts out of order and a file", s3PartSize + 17, s3Writers[5], 2},
-	} {
-		for _, policy := range s3Formats {
-			t.Run(fmt.Sprintf("%s, %v", script.name, policy), func(t *testing.T) {
-				t.Parallel()
-				s := versityGW(t, versityOptions{})
-				eachFault(t, s, func(t *testing.T, f *faultProxy, client *s3.Client) {
-					o := &s3Object{
-						server: s, wrap: wrap, policy: policy, put: s3Places[script.put],
-						key: "object", content: content[:script.length],
-					}
-					o.requireWrittenOrNothing(t, f, script.write.write(t.Context(), t, o, client))
-				})
-			})
-		}
-	}
-}
-
-// requireWrittenOrNothing requires what has to be after an object was written, and empties
-// the bucket.
-func (o *s3Object) requireWrittenOrNothing(t *testing.T, f *faultProxy, err error) {
-	t.Helper()
-	ctx, plain := t.Context(), o.server.client()
-	keys, uploads := o.server.listKeys(t), o.server.listUploads(t)
-	_, inFile := o.fileKey()
-	lost := f.fault == answerLost || f.fault == answerCut
-	switch {
-	case err == nil:
-		require.True(t, !f.always || f.hit == "" || lost, "a call failed and nobody was told")
-		content, err := getBuffered(ctx, t, o, plain)
-		require.NoError(t, err)
-		requireSame(t, o.content, content, "content")
-	case lost && f.always && len(keys) > 0 && inFile:
-		// Nothing marks an object of format V2 with a file as this one.
-		require.Equal(t, s3Formats[1], o.policy)
-		require.Equal(t, []string{o.key}, keys)
-		_, err := getBuffered(ctx, t, o, plain)
-		require.Error(t, err)
-	case lost && f.always && len(keys) > 0:
-		// The last answer was lost for good: the object is there, and whole.
-		content, err := getBuffered(ctx, t, o, plain)
-		require.NoError(t, err)
-		requireSame(t, o.content, content, "content")
-	default:
-		require.True(t, f.always, "an attempt failed and was not repeated: %v", err)
-		require.Empty(t, keys)
-	}
-	if !lost || f.hit != createUpload { // nobody knows the id of such an upload
-		require.Empty(t, uploads)
-	}
-	for _, key := range keys {
-		_, err := plain.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &o.server.bucket, Key: &key})
-		require.NoError(t, err)
-	}
-	for _, id := range uploads {
-		_, err := plain.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &o.server.bucket, Key: &o.key, UploadId: aws.String(id)})
-		require.NoError(t, err)
 	}
 }
