@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sealring/sealring/keyring"
@@ -76,6 +77,8 @@ type s3Object struct {
 	key     string
 	content []byte
 	put     s3crypto.PutOptions // but for the context
+
+	checksum types.ChecksumAlgorithm // of the SDK's; empty is its default
 }
 
 // ownMetadata is what the callers' metadata is.
@@ -115,14 +118,14 @@ func (o *s3Object) getOptions() *s3crypto.GetOptions {
 func (o *s3Object) putInput() *s3.PutObjectInput {
 	return &s3.PutObjectInput{
 		Bucket: &o.server.bucket, Key: &o.key,
-		Metadata: maps.Clone(ownMetadata), ContentType: aws.String(ownContentType),
+		Metadata: maps.Clone(ownMetadata), ContentType: aws.String(ownContentType), ChecksumAlgorithm: o.checksum,
 	}
 }
 
 func (o *s3Object) createInput() *s3.CreateMultipartUploadInput {
 	return &s3.CreateMultipartUploadInput{
 		Bucket: &o.server.bucket, Key: &o.key,
-		Metadata: maps.Clone(ownMetadata), ContentType: aws.String(ownContentType),
+		Metadata: maps.Clone(ownMetadata), ContentType: aws.String(ownContentType), ChecksumAlgorithm: o.checksum,
 	}
 }
 
