@@ -47,6 +47,30 @@ var (
 	ErrWrapper = errors.New("s3crypto: the wrapper does not fit")
 
 	// ErrTooLarge is returned for more content than one object can hold: 64 GiB less
-	// 32 bytes.
+	// 32 bytes. [Client.Rewrap] returns it too, for an object of more than S3 copies.
 	ErrTooLarge = errors.New("s3crypto: object is too large")
+
+	// ErrBodyChanged is returned when a body, or a part of one, does not read as it did
+	// the first time. Two plaintexts under one keystream would give each other away, so
+	// nothing of the second one has left the process.
+	ErrBodyChanged = errors.New("s3crypto: body has changed since it was first read")
+
+	// ErrPart is returned for a part that does not fit an upload: its number or its length
+	// is not possible, by S3's rules or by what other parts there are, or all parts are
+	// there already, or the upload has ended. It is also returned when an upload is to be
+	// completed and a part is missing.
+	ErrPart = errors.New("s3crypto: part does not fit the upload")
+
+	// ErrState is returned for a state that is not what State or Save gave, that belongs to
+	// another object, or that is older than the upload.
+	ErrState = errors.New("s3crypto: state does not fit the upload")
+
+	// ErrResponse is returned for an answer of S3 that is not one to the request: a range
+	// of an object where all of it was asked for, another range, a body that is longer than
+	// was said, an object without an ETag. For answers of KMS see [KMS].
+	ErrResponse = errors.New("s3crypto: S3's answer does not fit the request")
+
+	// ErrChanged is returned when an object that is read in parts was replaced
+	// meanwhile, so that its parts would be of different objects.
+	ErrChanged = errors.New("s3crypto: the object has changed while it was read")
 )

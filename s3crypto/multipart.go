@@ -14,11 +14,6 @@ import (
 	"github.com/sealring/sealring/internal/gcmstream"
 )
 
-// ErrPart is returned for a part that does not fit an upload: its number or its length is
-// not possible, by S3's rules or by what other parts there are, or all parts are there
-// already. It is also returned when an upload is to be completed and a part is missing.
-var ErrPart = errors.New("s3crypto: part does not fit the upload")
-
 // errEnded is what those get who go on with an upload after Abort.
 var errEnded = fmt.Errorf("%w: the upload has ended", ErrPart)
 

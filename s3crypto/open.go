@@ -12,10 +12,6 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// ErrResponse is returned for an answer of S3 that is not one to the request: a range of
-// an object where all of it was asked for, another range, an object without an ETag.
-var ErrResponse = errors.New("s3crypto: S3's answer does not fit the request")
-
 // GetOptions adjust how one object is read. nil, and every zero value, is the safest.
 type GetOptions struct {
 	// Context is the encryption context that the object must have, no more and no less.

@@ -13,10 +13,6 @@ import (
 	"github.com/sealring/sealring/internal/gcmstream"
 )
 
-// ErrChanged is returned when an object that is read in parts was replaced meanwhile, so
-// that its parts are of different objects.
-var ErrChanged = errors.New("s3crypto: the object has changed while it was read")
-
 // pinned is one state of an object, of which parts are read in any order. It is safe for
 // concurrent use.
 type pinned struct {

@@ -11,11 +11,6 @@ import (
 	"github.com/sealring/sealring/internal/gcmstream"
 )
 
-// ErrBodyChanged is returned when a body, or a part of one, does not read as it did the
-// first time. Two plaintexts under one keystream would give each other away, so nothing of
-// the second one has left the process.
-var ErrBodyChanged = errors.New("s3crypto: body has changed since it was first read")
-
 // errReturned is what those get who read a body after the call that it was for.
 var errReturned = errors.New("s3crypto: body is no longer to be read")
 

@@ -15,10 +15,6 @@ import (
 	"github.com/sealring/sealring/internal/wire"
 )
 
-// ErrState is returned for a state that is not what State or Save gave, that belongs to
-// another object, or that is older than the upload.
-var ErrState = errors.New("s3crypto: state does not fit the upload")
-
 // stateVersion is the first byte of a state, which is
 //
 //	1 byte    version
