@@ -32,8 +32,8 @@ type AESOptions struct {
 	AllowECB bool
 }
 
-// AESKey is a key to read with, and the material description of the objects that it is
-// for.
+// AESKey is a key to read with, of 16, 24 or 32 bytes, and the material description of the
+// objects that it is for. Both are copied.
 type AESKey struct {
 	Description map[string]string
 	Key         []byte

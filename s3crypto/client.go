@@ -12,7 +12,9 @@ import (
 )
 
 // API is what a [Client] asks of S3. *s3.Client of aws-sdk-go-v2 satisfies it, and so
-// does whatever stands before one.
+// does whatever stands before one. An implementation has to be safe for concurrent use,
+// must not change or keep its inputs, and returns either an error or an output, whose Body
+// is there and is read by nobody else.
 type API interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
@@ -98,7 +100,9 @@ type Client struct {
 	suite suite // of new objects
 }
 
-// New returns a client that wraps data keys with w, or unwraps those of objects.
+// New returns a client that wraps data keys with w, or unwraps those of objects. Both are
+// kept; o is copied. The error is [ErrPolicy] for a commitment policy that is none, and
+// names any other setting that cannot be.
 func New(api API, w Wrapper, o *Options) (*Client, error) {
 	if api == nil || w == nil {
 		return nil, errors.New("s3crypto: a client needs an S3 client and a wrapper")

@@ -180,9 +180,8 @@ func (u *Upload) completedParts() []types.CompletedPart {
 
 // Abort ends the upload and has S3 forget its parts. If Complete could not write the
 // instruction file it deletes the object, and after a Complete that has succeeded it does
-// nothing. No call of Part may be under way.
-// Abort works for another half minute if ctx has ended. It can be called again if it
-// fails.
+// nothing. No call of Part or Send may be under way. Abort works for another half minute
+// if ctx has ended, and can be called again if it fails.
 func (u *Upload) Abort(ctx context.Context) error {
 	u.finishing.Lock()
 	defer u.finishing.Unlock()

@@ -22,8 +22,9 @@ const maxCuts = 4
 // state of the object; if it is replaced meanwhile, the error is [ErrChanged].
 //
 // The plaintext is written before it is authenticated: w must not be used before Download
-// has returned nil. If it returns an error, everything that it has written has been
-// overwritten with zeros; if that was not possible the error says so.
+// has returned nil. If it returns an error, which is [ErrAuthentication] for an object that
+// is not authentic, everything that it has written has been overwritten with zeros; if that
+// was not possible the error says so.
 //
 // The output is what S3 says of the object, as from [Client.Head]. Content in CBC mode is
 // refused.

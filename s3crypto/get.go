@@ -19,6 +19,7 @@ import (
 // ContentLength is the plaintext's, and Metadata is without the formats' entries. All the
 // rest is what S3 says of the ciphertext: the ETag and the checksums too.
 //
+// The error is [ErrAuthentication], and there is no output, if the object is not authentic.
 // The caller closes the body. What reads the body may be stopped by closing it, and not by
 // ctx any more.
 func (c *Client) Get(ctx context.Context, in *s3.GetObjectInput, o *GetOptions) (*s3.GetObjectOutput, error) {

@@ -10,7 +10,7 @@ import (
 )
 
 // Encryption is what an object says of its encryption. Nothing of it is authenticated,
-// and no key was needed to read it.
+// and no key was needed to read it. It belongs to the caller.
 type Encryption struct {
 	// Format is "V1", "V2" or "V3".
 	Format string

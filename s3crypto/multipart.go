@@ -24,8 +24,8 @@ const maxParts = 10_000
 // several at a time: it is safe for concurrent use. It ends with Complete or Abort.
 //
 // All parts but the last have PartSize bytes of plaintext. Part n is bytes (n-1)·PartSize
-// and on of the object, and no other bytes can be sent as part n later. There are at most 10,000,
-// one of which the tag takes if the object's length is a multiple of PartSize.
+// and on of the object, and no other bytes can be sent as part n later. There are at most
+// 10,000, one of which the tag takes if the object's length is a multiple of PartSize.
 type Upload struct {
 	d        *draft
 	id       string
@@ -64,8 +64,9 @@ type finalPart struct {
 	saved  bool
 }
 
-// CreateUpload begins an upload: it makes a data key and creates the upload at S3. in is
-// not changed. [Client.ResumeUpload] goes on with it in another process.
+// CreateUpload begins an upload: it makes a data key and creates the upload at S3, with
+// parts of [Options].PartSize. in is not changed. The caller ends the upload with Complete
+// or Abort, or keeps its State: [Client.ResumeUpload] goes on with it in another process.
 //
 // What is said of [Client.Put] about metadata and instruction files goes for uploads too,
 // except that an object whose instruction file could not be written stays: Complete can be

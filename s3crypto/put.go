@@ -40,7 +40,7 @@ type PutOptions struct {
 	// it.
 	Save func(ctx context.Context, state []byte) error
 
-	// S3 are options for the S3 client's calls.
+	// S3 is passed with every call to S3 that the object takes.
 	S3 []func(*s3.Options)
 }
 
@@ -67,7 +67,9 @@ type PutOptions struct {
 // told in format V2. Two that put the same object with a file at the same time can leave
 // the object of one with the file of the other, which nobody can read.
 //
-// If Put fails it leaves no upload behind, also if ctx has ended; unless S3 created one
+// The error is [ErrMetadata] if in.Metadata has one of the formats' names, [ErrContext] for
+// an encryption context that the wrapper cannot bind, and [ErrTooLarge] for more than an
+// object holds. If Put fails it leaves no upload behind, also if ctx has ended; unless S3 created one
 // and its answer was lost, which is what a bucket's lifecycle rules are for.
 func (c *Client) Put(ctx context.Context, in *s3.PutObjectInput, o *PutOptions) (*s3.PutObjectOutput, error) {
 	o = o.orZero()

@@ -19,9 +19,10 @@ type ReaderAtUnauthenticated struct {
 var _ io.ReaderAt = (*ReaderAtUnauthenticated)(nil)
 
 // NewReaderAtUnauthenticated returns what reads an object at any offset of its plaintext.
-// Nothing authenticates what it reads: see [Client.GetRangeUnauthenticated], which also
-// says what becomes of in. All reads are of the object as it is now; when it is replaced,
-// they return [ErrChanged]. ctx is that of all reads. There is nothing to close.
+// Nothing authenticates what it reads: see [Client.GetRangeUnauthenticated]. in goes with
+// every request and is not changed; a Range or a PartNumber is refused, and so is content in
+// CBC mode. All reads are of the object as it is now; when it is replaced, they return
+// [ErrChanged]. ctx is that of all reads. There is nothing to close.
 func (c *Client) NewReaderAtUnauthenticated(ctx context.Context, in *s3.GetObjectInput, o *GetOptions) (*ReaderAtUnauthenticated, error) {
 	object, _, err := c.pin(ctx, in, o.orZero())
 	if err != nil {

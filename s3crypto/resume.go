@@ -17,8 +17,9 @@ import (
 //
 // The parts that S3 has are taken from S3. All others are to be given to Part, or
 // the whole body to Send. The error is [ErrState] if the state was altered, belongs to
-// another object, or is older than what S3 has; and S3's own if the upload is gone. An
-// upload that was completed already can be completed again.
+// another object, or is older than what S3 has; [ErrPolicy] if the client writes another
+// format; and S3's own if the upload is gone. An upload that was completed already can be
+// completed again.
 //
 // Only one process may go on with an upload at a time. Two that are given different bytes
 // for the same part would encrypt both alike and give both away, and neither can see it.

@@ -49,7 +49,7 @@ type RewrapProgress struct {
 	Err error
 }
 
-// RewrapFailure is an object that could not be rewrapped.
+// RewrapFailure is an object that could not be rewrapped, by its key, and why.
 type RewrapFailure struct {
 	Key string
 	Err error

@@ -2,6 +2,7 @@ package s3crypto
 
 import (
 	"context"
+	"io"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
@@ -9,8 +10,15 @@ import (
 // UnverifiedBody is the body of an object that is decrypted while it arrives: what is read
 // from it may be anything until Read returns io.EOF. If the object is not authentic, Read
 // returns [ErrAuthentication] in the place of io.EOF, and never releases the last byte
-// before it knows. Its methods may be called by one goroutine at a time, but Close by any.
+// before it knows. It is an [io.ReadCloser] and an [io.WriterTo], so that [io.Copy] takes no
+// buffer; the latter's error is nil at the end of an authentic object only. Its methods may
+// be called by one goroutine at a time, but Close by any.
 type UnverifiedBody struct{ body }
+
+var (
+	_ io.ReadCloser = (*UnverifiedBody)(nil)
+	_ io.WriterTo   = (*UnverifiedBody)(nil)
+)
 
 // Verified reports whether all of the object has been authenticated. It is false until
 // the last piece was reached, and always for content in CBC mode.
