@@ -2,8 +2,10 @@ package s3crypto_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -29,6 +31,46 @@ func ExampleClient_Put() {
 	}, nil)
 	fmt.Println(err, bucket.current("greeting").size, "bytes with the tag")
 	// Output: <nil> 21 bytes with the tag
+}
+
+// Parts go up in any order and at the same time.
+func ExampleClient_CreateUpload() {
+	ctx := context.Background()
+	wrapper, err := s3crypto.NewAES(make([]byte, 32), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	client, err := s3crypto.New(newFakeBucket(), wrapper, nil) // an *s3.Client
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	upload, err := client.CreateUpload(ctx, &s3.CreateMultipartUploadInput{
+		Bucket: aws.String("bucket"), Key: aws.String("report"),
+	}, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	parts := []string{
+		strings.Repeat("x", int(upload.PartSize())),
+		strings.Repeat("y", int(upload.PartSize())),
+		"the rest",
+	}
+	var sending sync.WaitGroup
+	errs := make([]error, len(parts))
+	for i, part := range parts {
+		sending.Go(func() { errs[i] = upload.Part(ctx, int32(i+1), strings.NewReader(part)) })
+	}
+	sending.Wait()
+	if err := errors.Join(errs...); err != nil {
+		fmt.Println(err, upload.Abort(ctx)) // nothing is left behind
+		return
+	}
+	_, err = upload.Complete(ctx, nil)
+	fmt.Println(err)
+	// Output: <nil>
 }
 
 func ExampleClient_ResumeUpload() {
