@@ -33,7 +33,8 @@ var (
 	ErrPolicy = keyring.ErrCommitmentPolicy
 
 	// ErrLegacy is returned for an object that uses an old algorithm whose option is
-	// not set. The text names both.
+	// not set. The text names both. It is also returned for content in CBC mode, whatever
+	// the options, by [Client.Download], [Client.Rewrap] and where a part is read.
 	ErrLegacy = errors.New("s3crypto: legacy algorithm refused")
 
 	// ErrContext is returned for an encryption context that is not the one that the
