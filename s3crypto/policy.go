@@ -7,9 +7,10 @@ import (
 	"github.com/sealring/sealring/keyring"
 )
 
-// CommitmentPolicy says which content algorithms may be written and read; the constants
-// are [keyring]'s. The zero value writes and reads format V3 only.
-// RequireEncryptAllowDecrypt reads V1 and V2 too, and ForbidEncryptAllowDecrypt writes V2.
+// CommitmentPolicy says which formats may be written and read; the constants are
+// [keyring]'s. The zero value, RequireEncryptRequireDecrypt, writes and reads V3 only.
+// RequireEncryptAllowDecrypt writes V3 and reads all, ForbidEncryptAllowDecrypt writes V2
+// and reads all.
 type CommitmentPolicy = keyring.CommitmentPolicy
 
 // writes returns the suite that new objects have under the policy.

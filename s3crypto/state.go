@@ -38,7 +38,8 @@ import (
 const stateVersion = 1
 
 // State returns all that [Client.ResumeUpload] needs besides the wrapping key, encrypted
-// under the data key of the object. Nobody can read it or alter it.
+// under the data key of the object: whoever cannot unwrap that can neither read it nor
+// alter it.
 //
 // A state knows the parts that were begun before it was taken. What is sent later is
 // dangerous with an older one: other bytes could be encrypted as the same part, and give

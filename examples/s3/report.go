@@ -5,21 +5,26 @@ import (
 	"io"
 )
 
-const (
-	lines  = 400_000
-	length = int64(lines * len("order 000000: 12 chests of tea\n"))
-)
+// lines is how many orders there are.
+const lines = 400_000
 
-// report returns a report that is made while it is read: its length could be known, but
-// it cannot be read twice.
-func report() io.Reader {
-	r, w := io.Pipe()
-	go func() {
-		var err error
-		for i := 0; i < lines && err == nil; i++ {
-			_, err = fmt.Fprintf(w, "order %06d: 12 chests of tea\n", i)
+// report is a report that is made while it is read. It cannot seek, and nobody has said how
+// long it is.
+type report struct {
+	line int
+	rest []byte // of the line before
+}
+
+// Read implements io.Reader.
+func (r *report) Read(p []byte) (int, error) {
+	if len(r.rest) == 0 {
+		if r.line == lines {
+			return 0, io.EOF
 		}
-		w.CloseWithError(err)
-	}()
-	return r
+		r.rest = fmt.Appendf(nil, "order %06d: 12 chests of tea\n", r.line)
+		r.line++
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
 }
