@@ -61,7 +61,9 @@ func (o *RewrapOptions) orZero() *RewrapOptions {
 // RewrapOutput says what Rewrap has done.
 type RewrapOutput struct {
 	// Already is whether the data key could not be unwrapped by the client's wrapper, but
-	// by the new one, with the key that it wraps with: nothing had to be done.
+	// by the new one, with the key that it wraps with: nothing had to be done. A wrapper
+	// that cannot unwrap, or may not, does not find that out; the error is then that of
+	// the client's.
 	Already bool
 
 	// InstructionFile is the key of the file that was written, or empty if the object's
