@@ -54,8 +54,10 @@ type Options struct {
 
 	// AllowLegacyCBC reads content in CBC mode, which nothing authenticates, where the
 	// policy allows formats V1 and V2. Whoever can write objects, and sees which of them
-	// are read without an error, can decrypt what is in CBC mode (a padding oracle): set it
-	// where old objects are converted, and not where strangers' are served.
+	// are read without an error, can decrypt what is in CBC mode (a padding oracle), and
+	// what is in AES-GCM under a data key whose wrap does not bind the content algorithm:
+	// the wrapper's own options admit those. Set it where old objects are converted, and
+	// not where strangers' are served.
 	AllowLegacyCBC bool
 
 	// AcceptStoredContext reads objects whatever their encryption context is. Else it has

@@ -181,6 +181,58 @@ func TestForeignObjectsAltered(t *testing.T) {
 	}
 }
 
+// readSplit decrypts an object whose data key, or in format V2 whose whole header, is in an
+// instruction file.
+func readSplit(t *testing.T, o foreign, members map[string]string, w Wrapper) ([]byte, error) {
+	t.Helper()
+	object := map[string]string{}
+	if _, v3 := o.metadata["x-amz-3"]; v3 {
+		object = part(o.metadata, "x-amz-c", "x-amz-d", "x-amz-i")
+	}
+	h, err := parseMetadata(object)
+	require.NoError(t, err)
+	if err := h.parseInstructionFile(fileOf(t, members)); err != nil {
+		return nil, err
+	}
+	key, err := h.unwrap(t.Context(), w, lenient())
+	if err != nil {
+		return nil, err
+	}
+	return open(h, key, o.body)
+}
+
+// The same of what is in an instruction file.
+func TestForeignInstructionFilesAltered(t *testing.T) {
+	t.Parallel()
+	all := wrappers(t)
+	for _, o := range foreignObjects(t) {
+		t.Run(o.name, func(t *testing.T) {
+			t.Parallel()
+			members := with(with(with(o.metadata, "x-amz-c", ""), "x-amz-d", ""), "x-amz-i", "")
+			plaintext, err := readSplit(t, o, members, all[o.wrapper])
+			require.NoError(t, err)
+			require.Equal(t, foreignPlaintext, plaintext)
+			for name, value := range members {
+				if o.wrapper != "KMS" && (name == "x-amz-m" || name == "x-amz-matdesc") {
+					continue
+				}
+				for i := range value {
+					for _, flip := range []byte{1, 32} {
+						altered := []byte(value)
+						altered[i] ^= flip
+						_, err := readSplit(t, o, with(members, name, string(altered)), all[o.wrapper])
+						require.Error(t, err, "%s: %q", name, altered)
+					}
+				}
+				_, err := readSplit(t, o, with(members, name, ""), all[o.wrapper])
+				if value != "" && name != "x-amz-tag-len" {
+					require.Error(t, err, "without %s", name)
+				}
+			}
+		})
+	}
+}
+
 // What the independent code reads of objects that this package writes.
 func TestWrittenObjects(t *testing.T) {
 	t.Parallel()
