@@ -49,7 +49,9 @@ func (s *spool) fill(ctx context.Context, source *source, content decrypter) err
 	if source.length > s.limit {
 		s.limit = 0 // it will not fit
 	}
-	for all := newChunks(source, source.length); ; {
+	all := newChunksAhead(source, source.length)
+	defer all.wipe()
+	for {
 		piece, last, err := all.next()
 		if err == nil {
 			err = ctx.Err()

@@ -39,9 +39,9 @@ type sealedBody struct {
 	src     io.ReadSeeker
 	at      int64 // where src is, or -1
 	pieces  []gcmstream.Piece
-	chunks  [2]sealedChunk // chunk n is in n%2, if it is there
-	chunk   []byte         // the ciphertext that is read, which was compared
-	number  int64          // of chunk, or -1
+	chunks  []sealedChunk // one or two; a chunk's place is its number modulo that
+	chunk   []byte        // the ciphertext that is read, which was compared
+	number  int64         // of chunk, or -1
 	tag     []byte
 	pos     int64
 	sending bool // what is read goes into a request
@@ -51,11 +51,15 @@ type sealedBody struct {
 // newSealedBody returns the ciphertext of what src has from its position on, which is
 // length bytes and stands at offset in the message.
 func newSealedBody(m *gcmstream.Message, src io.ReadSeeker, offset, start, length int64) *sealedBody {
-	return &sealedBody{
+	b := &sealedBody{
 		message: m, offset: offset, start: start, length: length, src: src, at: -1, number: -1,
 		pieces: make([]gcmstream.Piece, (length+chunkSize-1)/chunkSize),
-		chunks: [2]sealedChunk{{number: -1}, {number: -1}},
+		chunks: []sealedChunk{{number: -1}},
 	}
+	if len(b.pieces) > 1 && runtime.GOMAXPROCS(0) > 1 {
+		b.chunks = append(b.chunks, sealedChunk{number: -1})
+	}
+	return b
 }
 
 // errMoved is returned for a body that went to its end and does not come back.
@@ -144,7 +148,7 @@ func (b *sealedBody) load(number int64) error {
 	case err != nil:
 		return err
 	}
-	if number+1 < int64(len(b.pieces)) && runtime.GOMAXPROCS(0) > 1 {
+	if len(b.chunks) > 1 && number+1 < int64(len(b.pieces)) {
 		_, _ = b.prepare(number + 1) // what is wrong with it is seen when it is its turn
 	}
 	c.wait()
@@ -163,7 +167,7 @@ func (b *sealedBody) load(number int64) error {
 
 // prepare reads a chunk, unless it is there already, and begins to encrypt it.
 func (b *sealedBody) prepare(number int64) (*sealedChunk, error) {
-	c := &b.chunks[number%2]
+	c := &b.chunks[number%int64(len(b.chunks))]
 	if c.number == number {
 		return c, nil
 	}
@@ -178,7 +182,7 @@ func (b *sealedBody) prepare(number int64) (*sealedChunk, error) {
 		return nil, err
 	}
 	c.number, c.done = number, make(chan struct{})
-	if len(b.pieces) > 1 && runtime.GOMAXPROCS(0) > 1 {
+	if len(b.chunks) > 1 {
 		go c.seal(b.message, n, b.offset+begin)
 	} else {
 		c.seal(b.message, n, b.offset+begin)

@@ -44,6 +44,6 @@ func (c *Client) GetStream(ctx context.Context, in *s3.GetObjectInput, o *GetOpt
 		length := source.length - gcmTagSize
 		out.ContentLength = &length
 	}
-	out.Body = &UnverifiedBody{body{source: source, content: content, chunks: newChunks(source, source.length)}}
+	out.Body = &UnverifiedBody{body{source: source, content: content, chunks: newChunksAhead(source, source.length)}}
 	return out, nil
 }

@@ -110,21 +110,25 @@ func (u *Upload) sendAll(ctx context.Context, first []byte, body io.Reader) erro
 	parts := 0
 	for end := false; !end; {
 		b, err := next(ctx, buffers)
-		var n int
-		if err == nil {
-			n, end, err = u.read(body, &b, parts == 0 && first != nil)
+		var piece gcmstream.Piece
+		switch {
+		case err != nil:
+		case parts == 0 && first != nil:
+			piece, err = u.encrypt(1, piece, b)
+		default:
+			b, piece, end, err = u.read(body, b, int32(parts+1))
 		}
 		if err != nil {
 			cancel(err)
 			break
 		}
-		if n == 0 {
+		if len(b) == 0 {
 			break
 		}
 		parts++
 		number := int32(parts)
 		senders.Go(func() {
-			kept, err := u.sendBytes(ctx, number, b[:n])
+			kept, err := u.sendBytes(ctx, number, b, piece)
 			if err != nil {
 				cancel(err)
 			}
@@ -161,32 +165,49 @@ func (u *Upload) ends(parts int) error {
 }
 
 // read fills a buffer, which it makes if there is none, with the next part of body. It
-// reports whether that was the last one.
-func (u *Upload) read(body io.Reader, b *[]byte, filled bool) (n int, end bool, err error) {
-	if filled {
-		return len(*b), false, nil
+// encrypts it bit by bit, while the processor has at hand what was read. It reports whether
+// that was the last part.
+func (u *Upload) read(body io.Reader, b []byte, number int32) (part []byte, piece gcmstream.Piece, end bool, err error) {
+	if b == nil {
+		b = make([]byte, u.partSize, u.partSize+gcmTagSize)
 	}
-	if *b == nil {
-		*b = make([]byte, u.partSize, u.partSize+gcmTagSize)
+	b = b[:u.partSize]
+	n := 0
+	for n < len(b) && !end {
+		p := b[n:min(n+pieceSize, len(b))]
+		read, err := readFull(body, p)
+		if err != nil && err != io.EOF {
+			return nil, piece, false, fmt.Errorf("s3crypto: body: %w", err)
+		}
+		if piece, err = u.encrypt(number, piece, p[:read]); err != nil {
+			return nil, piece, false, err
+		}
+		n, end = n+read, read < len(p)
 	}
-	*b = (*b)[:u.partSize]
-	n, err = readFull(body, *b)
-	if err != nil && err != io.EOF {
-		return 0, false, fmt.Errorf("s3crypto: body: %w", err)
-	}
-	return n, err == io.EOF, nil
+	return b[:n], piece, end, nil
 }
 
-// sendBytes encrypts a part where it lies, and sends it. It reports whether it has kept
-// the bytes.
-func (u *Upload) sendBytes(ctx context.Context, number int32, plaintext []byte) (kept bool, err error) {
-	if err := u.check(number, int64(len(plaintext))); err != nil {
-		return false, err
+// encrypt encrypts, where it lies, what comes in a part after a piece that is known, and
+// returns both as one. It uses the room of a tag after it.
+func (u *Upload) encrypt(number int32, piece gcmstream.Piece, p []byte) (gcmstream.Piece, error) {
+	if len(p) == 0 {
+		return piece, nil
 	}
-	ciphertext, piece, err := u.d.message.Seal(plaintext[:0], plaintext, u.offset(number))
+	if err := u.check(number, piece.Len()+int64(len(p))); err != nil {
+		return piece, err
+	}
+	_, next, err := u.d.message.Seal(p[:0], p, u.offset(number)+piece.Len())
+	if err == nil {
+		piece, err = u.d.message.Join(piece, next)
+	}
 	if err != nil {
-		return false, fmt.Errorf("%w: %v", ErrTooLarge, err)
+		return piece, fmt.Errorf("%w: %v", ErrTooLarge, err)
 	}
+	return piece, nil
+}
+
+// sendBytes sends a part that is encrypted. It reports whether it has kept the bytes.
+func (u *Upload) sendBytes(ctx context.Context, number int32, ciphertext []byte, piece gcmstream.Piece) (kept bool, err error) {
 	p, known, err := u.admit(number, piece)
 	switch {
 	case err != nil || known:
