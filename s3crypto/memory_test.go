@@ -115,10 +115,10 @@ func (z *zeroSink) WriteAt(p []byte, _ int64) (int, error) {
 
 var zeroPage = make([]byte, 1<<20)
 
-// TestMemoryIsConstant reads 1 GiB in every mode that does not buffer by choice. It runs
-// alone, because it measures the heap.
+// TestMemoryIsConstant reads giantSize bytes in every mode that does not buffer by choice.
+// It runs alone, because it measures the heap.
 func TestMemoryIsConstant(t *testing.T) {
-	const n, limit = 1 << 30, 64 << 20
+	const n, limit = giantSize, 64 << 20
 	s := newShelf()
 	storeVast(t, s, n)
 	dir := t.TempDir()
