@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,11 +21,20 @@ import (
 )
 
 // rubyS3 runs the encryption clients of the AWS SDK for Ruby, of the first and of the
-// second version.
-type rubyS3 struct {
-	program string
-	cloud   s3Cloud
-}
+// second version. They read no ranges.
+type rubyS3 struct{ cloud s3Cloud }
+
+// rubyProgram is Debian's, which has Debian's packages.
+const rubyProgram = "/usr/bin/ruby"
+
+// rubyHasSDK returns an error if there is no Ruby with the SDK.
+var rubyHasSDK = sync.OnceValue(func() error {
+	out, err := exec.Command(rubyProgram, "-raws-sdk-s3", "-raws-sdk-kms", "-e", "").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+})
 
 // rubyKey is a wrapping key, with the text of the material description of its objects.
 type rubyKey struct {
@@ -57,13 +68,12 @@ type rubyResult struct {
 // to be one.
 func newRubyS3(t *testing.T, cloud s3Cloud) rubyS3 {
 	t.Helper()
-	program := "/usr/bin/ruby" // Debian's, which has Debian's packages
-	out, err := exec.CommandContext(t.Context(), program, "-raws-sdk-s3", "-raws-sdk-kms", "-e", "").CombinedOutput()
+	err := rubyHasSDK()
 	if err == nil {
-		return rubyS3{program, cloud}
+		return rubyS3{cloud}
 	}
 	if os.Getenv("CI") != "" {
-		t.Fatalf("no Ruby with the AWS SDK, apt-get install ruby ruby-aws-sdk-s3 ruby-aws-sdk-kms: %v %s", err, out)
+		t.Fatalf("no Ruby with the AWS SDK, apt-get install ruby ruby-aws-sdk-s3 ruby-aws-sdk-kms: %v", err)
 	}
 	t.Skip("needs Ruby with the AWS SDK: apt-get install ruby ruby-aws-sdk-s3 ruby-aws-sdk-kms")
 	return rubyS3{}
@@ -78,7 +88,7 @@ func (r rubyS3) run(t *testing.T, operations []rubyOperation) []rubyResult {
 		"operations": operations,
 	})
 	require.NoError(t, err)
-	command := exec.CommandContext(t.Context(), r.program, "testdata/s3encryption.rb")
+	command := exec.CommandContext(t.Context(), rubyProgram, "testdata/s3encryption.rb")
 	var out, errs bytes.Buffer
 	command.Stdin, command.Stdout, command.Stderr = bytes.NewReader(request), &out, &errs
 	command.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir(), "LANG=C.UTF-8", "AWS_EC2_METADATA_DISABLED=true"}
@@ -217,5 +227,134 @@ func TestRubyTamperedS3(t *testing.T) {
 	}
 	for i, got := range ruby.run(t, gets) {
 		require.Equal(t, i < 2*len(altered), got.Error != "", "%s, version %d: %s", gets[i].Key, gets[i].Version, got.Error)
+	}
+}
+
+// TestRubyS3KeySizes exchanges objects under other wrapping keys than of 256 and 2,048
+// bits. The documentation of Ruby's client has RSA keys of 1,024, which we do not write with.
+func TestRubyS3KeySizes(t *testing.T) {
+	t.Parallel()
+	ruby := newRubyS3(t, newS3Cloud(t))
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	require.NoError(t, err)
+	large, err := rsa.GenerateKey(rand.Reader, 3072)
+	require.NoError(t, err)
+	sizes := []struct {
+		name string
+		aes  []byte
+		rsa  *rsa.PrivateKey
+	}{
+		{"AES of 128 bits", random(16), nil},
+		{"AES of 192 bits", random(24), nil},
+		{"RSA of 1,024 bits", nil, small},
+		{"RSA of 3,072 bits", nil, large},
+	}
+	var clouds []s3Cloud
+	var theirs, ours []s3Object
+	var puts, gets []rubyOperation
+	for _, size := range sizes {
+		own, wrap := ruby, "aes"
+		if own.cloud.aes, own.cloud.rsa = size.aes, size.rsa; size.rsa != nil {
+			wrap = "rsa"
+		}
+		clouds = append(clouds, own.cloud)
+		for version := 1; version <= 2; version++ {
+			o := s3Object{
+				key: fmt.Sprintf("%s/%d", size.name, version), wrap: wrap, plaintext: random(50),
+				format: fmt.Sprintf("V%d", version), cbc: version == 1, legacyKey: version == 1,
+			}
+			put := own.operation(t, version, o)
+			put.Put, put.Body = true, o.plaintext
+			theirs, puts = append(theirs, o), append(puts, put)
+		}
+		if size.rsa == small {
+			_, err := s3crypto.NewRSA(&small.PublicKey, nil, nil)
+			require.ErrorContains(t, err, "2048")
+			continue
+		}
+		o := s3Object{key: size.name + "/ours", wrap: wrap, plaintext: random(50)}
+		client := own.cloud.client(t, own.cloud.writer(t, wrap), s3crypto.Options{CommitmentPolicy: keyring.ForbidEncryptAllowDecrypt})
+		o.put(t, client, bytes.NewReader(o.plaintext))
+		ours, gets = append(ours, o), append(gets, own.operation(t, 2, o))
+	}
+	for i, result := range ruby.run(t, slices.Concat(puts, gets)) {
+		require.Empty(t, result.Error)
+		if i < len(puts) {
+			clouds[i/2].requireReadable(t, theirs[i])
+			continue
+		}
+		want := sha256.Sum256(ours[i-len(puts)].plaintext)
+		require.Equal(t, rubyResult{50, want[:], ""}, result)
+	}
+}
+
+// TestRubyTamperedV1 has what can be noticed in content that nothing authenticates: that it
+// is cut, and that the data key is not one.
+func TestRubyTamperedV1(t *testing.T) {
+	t.Parallel()
+	ruby := newRubyS3(t, newS3Cloud(t))
+	c := ruby.cloud
+	var puts, gets []rubyOperation
+	var objects []s3Object
+	for _, wrap := range rubyWraps {
+		o := s3Object{key: wrap, wrap: wrap, plaintext: random(50)}
+		put := ruby.operation(t, 1, o)
+		put.Put, put.Body = true, o.plaintext
+		objects, puts = append(objects, o), append(puts, put)
+	}
+	for _, result := range ruby.run(t, puts) {
+		require.Empty(t, result.Error)
+	}
+	alterations := []s3Alteration{
+		{"byte less", func(r *rawObject, _ string) { r.body = r.body[:len(r.body)-1] }},
+		{"nothing", func(r *rawObject, _ string) { r.body = nil }},
+		{"data key", func(r *rawObject, wrap string) {
+			switch wrap {
+			case "aes":
+				r.flip("x-amz-key")
+			case "kms":
+				r.flip("x-amz-key-v2")
+			default: // Its padding, PKCS #1 v1.5, is not to be told from content that is not right.
+				delete(r.metadata, "x-amz-key")
+			}
+		}},
+		{"IV", func(r *rawObject, _ string) { r.metadata["x-amz-iv"] = "AAAA" }},
+		{"data keys of two formats", func(r *rawObject, _ string) {
+			r.metadata["x-amz-key"], r.metadata["x-amz-key-v2"] = "AAAA", "AAAA"
+		}},
+	}
+	for _, o := range objects {
+		for _, alteration := range alterations {
+			altered, r := o, c.raw(t, o)
+			altered.key += "/" + alteration.name
+			alteration.do(&r, o.wrap)
+			c.rawPut(t, altered.key, r.metadata, r.body)
+			c.requireRefused(t, altered)
+			get := ruby.operation(t, 2, altered)
+			get.Legacy = true
+			gets = append(gets, get, ruby.operation(t, 1, altered))
+		}
+	}
+	for i, got := range ruby.run(t, gets) {
+		require.NotEmpty(t, got.Error, "%s, version %d", gets[i].Key, gets[i].Version)
+	}
+}
+
+// TestRubyRefusesV3 says that Ruby's clients, which are older than format V3, do not take
+// its objects for another format's.
+func TestRubyRefusesV3(t *testing.T) {
+	t.Parallel()
+	ruby := newRubyS3(t, newS3Cloud(t))
+	var gets []rubyOperation
+	for _, wrap := range rubyWraps {
+		client := ruby.cloud.client(t, ruby.cloud.writer(t, wrap), s3crypto.Options{})
+		for _, place := range s3Places[:2] {
+			o := s3Object{key: wrap + place.name, wrap: wrap, place: place, plaintext: random(50)}
+			o.put(t, client, bytes.NewReader(o.plaintext))
+			gets = append(gets, ruby.operation(t, 2, o), ruby.operation(t, 1, o))
+		}
+	}
+	for i, got := range ruby.run(t, gets) {
+		require.Contains(t, got.Error, "unable to locate encryption envelope", "%s, version %d", gets[i].Key, gets[i].Version)
 	}
 }
