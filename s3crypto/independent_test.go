@@ -9,7 +9,9 @@ import (
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha512"
+	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,8 +19,8 @@ import (
 	"github.com/sealring/sealring/keyring"
 )
 
-// This file writes objects by itself, from the specification, with nothing of the
-// package: no other program here writes format V3 with raw keys.
+// This file writes and reads objects by itself, from the specification, with nothing of the
+// package: no other program here knows format V3.
 
 // expand is one block of HKDF with SHA-512.
 func expand(key, salt []byte, info string) []byte {
@@ -233,6 +235,109 @@ func TestForeignInstructionFilesAltered(t *testing.T) {
 	}
 }
 
+// inFile moves of an object's metadata what belongs there into an instruction file.
+func inFile(t *testing.T, metadata map[string]string) (rest map[string]string, file []byte) {
+	t.Helper()
+	rest, members := map[string]string{}, map[string]string{}
+	for name, value := range metadata {
+		if name == "x-amz-c" || name == "x-amz-d" || name == "x-amz-i" {
+			rest[name] = value
+		} else {
+			members[name] = value
+		}
+	}
+	file, err := json.Marshal(members)
+	require.NoError(t, err)
+	return rest, file
+}
+
+func TestForeignInstructionFiles(t *testing.T) {
+	t.Parallel()
+	all := wrappers(t)
+	for _, o := range foreignObjects(t) {
+		metadata, file := inFile(t, o.metadata)
+		h, err := parseMetadata(metadata)
+		require.NoError(t, err)
+		require.NoError(t, h.parseInstructionFile(file))
+		key, err := h.unwrap(t.Context(), all[o.wrapper], lenient())
+		require.NoError(t, err)
+		plaintext, err := open(h, key, o.body)
+		require.NoError(t, err)
+		require.Equal(t, foreignPlaintext, plaintext, o.name)
+	}
+}
+
+// readIndependently decrypts an object of format V2 or V3 from what S3 has of it: metadata,
+// the instruction file or nil, and content.
+func readIndependently(t *testing.T, metadata map[string]string, file, body []byte) []byte {
+	t.Helper()
+	all := maps.Clone(metadata)
+	if file != nil {
+		var members map[string]string
+		require.NoError(t, json.Unmarshal(file, &members))
+		for name, value := range members {
+			require.NotContains(t, all, name)
+			all[name] = value
+		}
+	}
+	value := func(name string) []byte {
+		b, err := base64.StdEncoding.DecodeString(all[name])
+		require.NoError(t, err)
+		return b
+	}
+	if all["x-amz-c"] == "" {
+		require.Equal(t, "AES/GCM/NoPadding", all["x-amz-cek-alg"])
+		require.Equal(t, "128", all["x-amz-tag-len"])
+		key := unwrapIndependently(t, all["x-amz-wrap-alg"], value("x-amz-key-v2"), all["x-amz-cek-alg"], all["x-amz-matdesc"])
+		return gcmOpen(t, key, value("x-amz-iv"), body, nil)
+	}
+	require.Equal(t, "115", all["x-amz-c"])
+	description := all["x-amz-m"]
+	if all["x-amz-w"] == "12" {
+		description = all["x-amz-t"]
+	}
+	key, id := unwrapIndependently(t, all["x-amz-w"], value("x-amz-3"), "115", description), value("x-amz-i")
+	require.Len(t, id, 28)
+	require.Equal(t, expand(key, id, "\x00\x73COMMITKEY")[:28], value("x-amz-d"))
+	content := expand(key, id, "\x00\x73DERIVEKEY")[:32]
+	return gcmOpen(t, content, bytes.Repeat([]byte{1}, 12), body, []byte{0, 0x73})
+}
+
+// unwrapIndependently decrypts a data key of the wrappers of these tests.
+func unwrapIndependently(t *testing.T, wrap string, edk []byte, content, description string) []byte {
+	t.Helper()
+	switch wrap {
+	case "AES/GCM", "02":
+		require.Len(t, edk, 60)
+		return gcmOpen(t, testAES, edk[:12], edk[12:], []byte(content))
+	case "RSA-OAEP-SHA1", "22":
+		framed, err := rsa.DecryptOAEP(sha1.New(), nil, testRSA(), edk, nil)
+		require.NoError(t, err)
+		require.Equal(t, append([]byte{32}, content...), append(framed[:1:1], framed[33:]...))
+		return framed[1:33]
+	case "kms+context", "12":
+		var c map[string]string
+		require.NoError(t, json.Unmarshal([]byte(description), &c))
+		require.Equal(t, content, c["aws:x-amz-cek-alg"])
+		key, err := newFakeKMS().aead.Open(nil, nil, edk, kmsAAD(keyARN, c))
+		require.NoError(t, err)
+		return key
+	}
+	t.Fatalf("wrap %q", wrap)
+	return nil
+}
+
+func gcmOpen(t *testing.T, key, nonce, sealed, aad []byte) []byte {
+	t.Helper()
+	block, err := aes.NewCipher(key)
+	require.NoError(t, err)
+	aead, err := cipher.NewGCM(block)
+	require.NoError(t, err)
+	plaintext, err := aead.Open(nil, nonce, sealed, aad)
+	require.NoError(t, err)
+	return plaintext
+}
+
 // What the independent code reads of objects that this package writes.
 func TestWrittenObjects(t *testing.T) {
 	t.Parallel()
@@ -248,6 +353,10 @@ func TestWrittenObjects(t *testing.T) {
 				require.Equal(t, gcm(content, bytes.Repeat([]byte{1}, 12), foreignPlaintext, []byte{0, 0x73}), body, name)
 				require.Equal(t, expand(key, h.messageID, "\x00\x73COMMITKEY")[:28], h.commitment)
 			}
+			require.Equal(t, foreignPlaintext, readIndependently(t, h.metadata(), nil, body), name)
+			metadata, file, err := h.split()
+			require.NoError(t, err)
+			require.Equal(t, foreignPlaintext, readIndependently(t, metadata, file, body), name)
 			plaintext, err := read(t.Context(), h.metadata(), body, w, lenient())
 			require.NoError(t, err)
 			require.Equal(t, foreignPlaintext, plaintext)
