@@ -115,9 +115,8 @@ func TestFakeS3Ranges(t *testing.T) {
 }
 
 // Several ranges, and what is no range, are refused before S3 is asked.
-func TestVersityGWRangesRefused(t *testing.T) {
-	t.Parallel()
-	s := versityGW(t, versityOptions{})
+func requireRangesRefused(t *testing.T, s *s3Server) {
+	t.Helper()
 	o := &s3Object{server: s, wrap: newS3Wraps(t)[0], policy: s3Formats[0], key: "ranges", content: s3Bytes(100)}
 	require.NoError(t, putSeekable(t.Context(), t, o, s.client()))
 	for _, header := range []string{"", "bytes=", "bytes=-", "bytes=5-4", "bytes=0-1,3-4", "bytes=a-b", "0-1", "items=0-1"} {
@@ -133,9 +132,8 @@ func TestVersityGWRangesRefused(t *testing.T) {
 }
 
 // An object that is replaced while it is read in parts is noticed.
-func TestVersityGWReplacedWhileRead(t *testing.T) {
-	t.Parallel()
-	s := versityGW(t, versityOptions{})
+func requireReplacementNoticed(t *testing.T, s *s3Server) {
+	t.Helper()
 	o := &s3Object{server: s, wrap: newS3Wraps(t)[0], policy: s3Formats[0], key: "replaced", content: s3Bytes(100)}
 	require.NoError(t, putSeekable(t.Context(), t, o, s.client()))
 	r, err := o.client(t).NewReaderAtUnauthenticated(t.Context(), o.getInput(), o.getOptions())

@@ -19,9 +19,8 @@ import (
 
 // A copy with new metadata keeps what the object had, and the instruction file is all that
 // is written if there is one.
-func TestVersityGWRewrap(t *testing.T) {
-	t.Parallel()
-	s := versityGW(t, versityOptions{})
+func requireRewrap(t *testing.T, s *s3Server) {
+	t.Helper()
 	wraps := newS3Wraps(t)
 	for i, row := range pairs(len(wraps), len(wraps), len(s3Formats), len(s3Places)) {
 		from, to := wraps[row[0]], wraps[row[1]]
@@ -49,20 +48,32 @@ func TestVersityGWRewrap(t *testing.T) {
 			o.wrap = to
 			o.requireWhole(t)
 
-			after, err := s.client().HeadObject(t.Context(), o.headInput())
-			require.NoError(t, err)
-			for _, same := range [][2]*string{
-				{before.ETag, after.ETag}, {before.CacheControl, after.CacheControl},
-				{before.ContentDisposition, after.ContentDisposition}, {before.ContentLanguage, after.ContentLanguage},
-				{before.ExpiresString, after.ExpiresString}, {before.ContentType, after.ContentType},
-			} {
-				require.NotEmpty(t, aws.ToString(same[0]))
-				require.Equal(t, aws.ToString(same[0]), aws.ToString(same[1]))
-			}
-			tags, err := s.client().GetObjectTagging(t.Context(), &s3.GetObjectTaggingInput{Bucket: &s.bucket, Key: &o.key})
-			require.NoError(t, err)
-			require.Len(t, tags.TagSet, 2)
+			o.requireKept(t, before)
 		})
+	}
+}
+
+// requireKept requires that an object still has what it had before.
+func (o *s3Object) requireKept(t *testing.T, before *s3.HeadObjectOutput) {
+	t.Helper()
+	after, err := o.server.client().HeadObject(t.Context(), o.headInput())
+	require.NoError(t, err)
+	same := [][2]*string{
+		{before.ETag, after.ETag}, {before.ContentType, after.ContentType}, {before.ContentDisposition, after.ContentDisposition},
+	}
+	// gofakes3 never keeps these, and the SDK does not understand its answer about tags.
+	if o.server.name != gofakes3Name {
+		same = append(same, [][2]*string{
+			{before.CacheControl, after.CacheControl}, {before.ContentLanguage, after.ContentLanguage},
+			{before.ExpiresString, after.ExpiresString},
+		}...)
+		tags, err := o.server.client().GetObjectTagging(t.Context(), &s3.GetObjectTaggingInput{Bucket: &o.server.bucket, Key: &o.key})
+		require.NoError(t, err)
+		require.Len(t, tags.TagSet, 2)
+	}
+	for _, values := range same {
+		require.NotEmpty(t, aws.ToString(values[0]))
+		require.Equal(t, aws.ToString(values[0]), aws.ToString(values[1]))
 	}
 }
 
@@ -74,14 +85,14 @@ type replica struct {
 	plain     []string
 }
 
-func newReplica(t *testing.T) *replica {
+func newReplica(t *testing.T, s *s3Server) *replica {
 	t.Helper()
 	cloud, err := local.New(nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, cloud.Close()) })
 	c := map[string]string{"tenant": "t"}
 	r := &replica{
-		server: versityGW(t, versityOptions{}),
+		server: s,
 		home:   s3Wrap{"kms+context", newKMSWrapper(t, cloud, region), c, nil},
 		far:    s3Wrap{"kms+context", newKMSWrapper(t, cloud, "us-west-2"), c, nil},
 	}
@@ -120,9 +131,9 @@ func (r *replica) requireReadable(t *testing.T, with, without s3Wrap) {
 
 // A whole prefix changes from one Region's key to another's: first as a dry run, then in
 // two runs, of which the first is interrupted.
-func TestVersityGWRewrapAll(t *testing.T) {
-	t.Parallel()
-	r := newReplica(t)
+func requireRewrapAll(t *testing.T, s *s3Server) {
+	t.Helper()
+	r := newReplica(t, s)
 	c := r.objects[0].client(t)
 	rewrapAll := func(ctx context.Context, after string, adjust func(o *s3crypto.RewrapAllOptions)) (*s3crypto.RewrapReport, error) {
 		options := &s3crypto.RewrapAllOptions{}
@@ -164,13 +175,9 @@ func TestVersityGWRewrapAll(t *testing.T) {
 }
 
 // A listing tells encrypted objects from plain ones, and hides the instruction files.
-func TestVersityGWList(t *testing.T) {
-	t.Parallel()
-	requireListing(t, newReplica(t))
-}
-
-func requireListing(t *testing.T, r *replica) {
+func requireList(t *testing.T, s *s3Server) {
 	t.Helper()
+	r := newReplica(t, s)
 	var want []string
 	encrypted := map[string]*s3Object{}
 	for _, o := range r.objects {
@@ -199,9 +206,10 @@ func requireListing(t *testing.T, r *replica) {
 	}
 }
 
-func TestVersityGWDelete(t *testing.T) {
-	t.Parallel()
-	r := newReplica(t)
+// What is deleted takes its instruction file with it, and no other.
+func requireDelete(t *testing.T, s *s3Server) {
+	t.Helper()
+	r := newReplica(t, s)
 	c := r.objects[0].client(t)
 	var ids []types.ObjectIdentifier
 	for _, o := range r.objects {
