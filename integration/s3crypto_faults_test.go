@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"context"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,28 +21,64 @@ type s3Script struct {
 	policy s3crypto.CommitmentPolicy
 }
 
+var s3Scripts = []s3Script{
+	{"one request", 100_000, s3Writers[0], 0, s3Formats[0]},
+	{"one request and a file", 100_000, s3Writers[0], 1, s3Formats[0]},
+	{"one request and a file, V2", 100_000, s3Writers[0], 1, s3Formats[1]},
+	{"parts", s3PartSize + 17, s3Writers[3], 0, s3Formats[0]},
+	{"parts and a file, V2", s3PartSize + 17, s3Writers[3], 1, s3Formats[1]},
+	{"parts out of order and a file", s3PartSize + 17, s3Writers[5], 2, s3Formats[0]},
+}
+
+// object returns what a script writes.
+func (w *s3Script) object(s *s3Server, wrap s3Wrap) *s3Object {
+	return &s3Object{
+		server: s, wrap: wrap, policy: w.policy, put: s3Places[w.put],
+		key: "object", content: s3Bytes(w.length),
+	}
+}
+
+// Whatever goes wrong while an object is written, it is there as a whole, or nothing is.
 func TestVersityGWFaultsWhileWriting(t *testing.T) {
 	t.Parallel()
 	wrap := newS3Wraps(t)[0]
-	content := s3Bytes(s3PartSize + 17)
-	for _, script := range []s3Script{
-		{"one request", 100_000, s3Writers[0], 0, s3Formats[0]},
-		{"one request and a file", 100_000, s3Writers[0], 1, s3Formats[0]},
-		{"one request and a file, V2", 100_000, s3Writers[0], 1, s3Formats[1]},
-		{"parts", s3PartSize + 17, s3Writers[3], 0, s3Formats[0]},
-		{"parts and a file, V2", s3PartSize + 17, s3Writers[3], 1, s3Formats[1]},
-		{"parts out of order and a file", s3PartSize + 17, s3Writers[5], 2, s3Formats[0]},
-	} {
+	for _, script := range s3Scripts {
 		t.Run(script.name, func(t *testing.T) {
 			t.Parallel()
 			s := versityGW(t, versityOptions{})
+			o := script.object(s, wrap)
 			eachFault(t, s, writingFaults, func(t *testing.T, f *faultProxy, client *s3.Client) {
-				o := &s3Object{
-					server: s, wrap: wrap, policy: script.policy, put: s3Places[script.put],
-					key: "object", content: content[:script.length],
-				}
 				o.requireWrittenOrNothing(t, f, script.write.write(t.Context(), t, o, client))
 			})
+		})
+	}
+}
+
+// A context that ends leaves nothing behind.
+func TestVersityGWContextEnds(t *testing.T) {
+	t.Parallel()
+	wrap := newS3Wraps(t)[0]
+	for _, script := range s3Scripts {
+		t.Run(script.name, func(t *testing.T) {
+			t.Parallel()
+			s := versityGW(t, versityOptions{})
+			o := script.object(s, wrap)
+			for number := 0; ; number++ {
+				ctx, cancel := context.WithCancel(t.Context())
+				f, client := newFaultProxy(t, s, contextEnds, number, false)
+				f.cancel = cancel
+				err := script.write.write(ctx, t, o, client)
+				cancel()
+				if f.hit == "" {
+					require.NoError(t, err)
+					o.requireWhole(t)
+					require.NotZero(t, number)
+					return
+				}
+				require.ErrorIs(t, err, context.Canceled, "call %d", number)
+				require.Empty(t, s.listKeys(t), "call %d", number)
+				require.Empty(t, s.listUploads(t), "call %d", number)
+			}
 		})
 	}
 }

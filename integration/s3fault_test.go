@@ -30,6 +30,7 @@ const (
 	requestCut    s3Fault = "request cut"    // in the middle of its body
 	answerCut     s3Fault = "answer cut"     // in the middle of its body; the server has acted
 	answerLost    s3Fault = "answer lost"    // all of it; the server has acted
+	contextEnds   s3Fault = "context ends"   // and the server does not get the request
 )
 
 // writingFaults has no answerCut: answers to those who write are so short that they are
@@ -43,8 +44,9 @@ var (
 // attempt, or all of them.
 type faultProxy struct {
 	fault  s3Fault
-	number int  // of the call
-	always bool // all attempts
+	number int    // of the call
+	always bool   // all attempts
+	cancel func() // for contextEnds
 	proxy  *httputil.ReverseProxy
 
 	mu    sync.Mutex
@@ -132,6 +134,10 @@ func (f *faultProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case slowDown:
 		_, _ = io.Copy(io.Discard, r.Body)
 		refuse(w, http.StatusServiceUnavailable, "SlowDown")
+	case contextEnds:
+		f.cancel()
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done() // the caller has gone
 	case requestCut:
 		if r.ContentLength <= 0 {
 			panic(http.ErrAbortHandler)
