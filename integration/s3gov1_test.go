@@ -123,9 +123,9 @@ func TestGoV1WritesS3(t *testing.T) {
 	t.Parallel()
 	g := newGoV1(t, newS3Cloud(t))
 	for _, w := range goV1Writers {
-		for _, place := range s3Places {
+		for _, place := range oraclePlaces {
 			for _, n := range w.sizes {
-				o := s3Object{
+				o := oracleObject{
 					key:  fmt.Sprintf("%s/%s/%d", w.name, place.name, n),
 					wrap: "kms", place: place, plaintext: random(n), format: "V2",
 					cbc: w.cbc, legacyKey: w.legacyKey, context: s3Context,
@@ -144,7 +144,7 @@ func TestGoV1WritesS3(t *testing.T) {
 }
 
 // get reads an object with their client of version 1 or 2.
-func (g goV1) get(t *testing.T, version int, o s3Object) ([]byte, error) {
+func (g goV1) get(t *testing.T, version int, o oracleObject) ([]byte, error) {
 	t.Helper()
 	registry := theirs.NewCryptoRegistry()
 	require.NoError(t, theirs.RegisterKMSContextWrapWithCMK(registry, g.kms, g.cloud.kmsKey))
@@ -191,10 +191,10 @@ func TestGoV1TamperedS3(t *testing.T) {
 	g := newGoV1(t, newS3Cloud(t))
 	c := g.cloud
 	ours := c.client(t, c.writer(t, "kms"), s3crypto.Options{CommitmentPolicy: keyring.ForbidEncryptAllowDecrypt})
-	for _, place := range s3Places[:2] {
-		var objects []s3Object
+	for _, place := range oraclePlaces[:2] {
+		var objects []oracleObject
 		for number := range 4 {
-			o := s3Object{
+			o := oracleObject{
 				key:  fmt.Sprintf("%s/%d", place.name, number),
 				wrap: "kms", place: place, plaintext: random(50), context: s3Context,
 			}

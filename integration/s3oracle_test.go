@@ -32,7 +32,7 @@ type s3Place struct {
 	suffix string
 }
 
-var s3Places = []s3Place{{name: "metadata"}, {name: "file", file: true}, {name: "own suffix", file: true, suffix: ".mine"}}
+var oraclePlaces = []s3Place{{name: "metadata"}, {name: "file", file: true}, {name: "own suffix", file: true, suffix: ".mine"}}
 
 // s3Description is the material description of the objects that are written under the
 // wrapping keys of an s3Cloud. It has to be escaped to be a header.
@@ -133,8 +133,8 @@ func (c s3Cloud) client(t *testing.T, w s3crypto.Wrapper, o s3crypto.Options) *s
 	return client
 }
 
-// s3Object is an object that somebody has written.
-type s3Object struct {
+// oracleObject is an object that somebody has written.
+type oracleObject struct {
 	key       string
 	wrap      string // aes, rsa or kms
 	legacyKey bool   // its data key is wrapped in a way that binds nothing
@@ -145,16 +145,16 @@ type s3Object struct {
 	plaintext []byte
 }
 
-func (o s3Object) input() *s3.GetObjectInput {
+func (o oracleObject) input() *s3.GetObjectInput {
 	return &s3.GetObjectInput{Bucket: aws.String(fakeBucket), Key: &o.key}
 }
 
-func (o s3Object) options() *s3crypto.GetOptions {
+func (o oracleObject) options() *s3crypto.GetOptions {
 	return &s3crypto.GetOptions{Context: o.context, InstructionSuffix: o.place.suffix}
 }
 
 // get reads an object into memory, with Get.
-func (o s3Object) get(t *testing.T, client *s3crypto.Client) ([]byte, error) {
+func (o oracleObject) get(t *testing.T, client *s3crypto.Client) ([]byte, error) {
 	t.Helper()
 	out, err := client.Get(t.Context(), o.input(), o.options())
 	if err != nil {
@@ -169,7 +169,7 @@ func (o s3Object) get(t *testing.T, client *s3crypto.Client) ([]byte, error) {
 
 // requireReadable reads an object in every way that there is, and says that it is refused
 // without any one of the options that it needs.
-func (c s3Cloud) requireReadable(t *testing.T, o s3Object) {
+func (c s3Cloud) requireReadable(t *testing.T, o oracleObject) {
 	t.Helper()
 	admits := s3crypto.Options{CommitmentPolicy: keyring.RequireEncryptAllowDecrypt, AllowLegacyCBC: o.cbc}
 	client := c.client(t, c.reader(t, o.wrap, o.legacyKey), admits)
@@ -206,7 +206,7 @@ func (c s3Cloud) requireReadable(t *testing.T, o s3Object) {
 	}
 }
 
-func (o s3Object) requireStream(t *testing.T, client *s3crypto.Client) {
+func (o oracleObject) requireStream(t *testing.T, client *s3crypto.Client) {
 	t.Helper()
 	out, err := client.GetStream(t.Context(), o.input(), o.options())
 	require.NoError(t, err)
@@ -217,7 +217,7 @@ func (o s3Object) requireStream(t *testing.T, client *s3crypto.Client) {
 	require.Equal(t, !o.cbc, out.Body.(*s3crypto.UnverifiedBody).Verified())
 }
 
-func (o s3Object) requireHead(t *testing.T, client *s3crypto.Client) {
+func (o oracleObject) requireHead(t *testing.T, client *s3crypto.Client) {
 	t.Helper()
 	_, e, err := client.Head(t.Context(), &s3.HeadObjectInput{Bucket: aws.String(fakeBucket), Key: &o.key}, o.options())
 	require.NoError(t, err)
@@ -233,7 +233,7 @@ func (o s3Object) requireHead(t *testing.T, client *s3crypto.Client) {
 }
 
 // requireParts reads ranges, and all of the object in ranges.
-func (o s3Object) requireParts(t *testing.T, client *s3crypto.Client) {
+func (o oracleObject) requireParts(t *testing.T, client *s3crypto.Client) {
 	t.Helper()
 	n := len(o.plaintext)
 	if o.cbc {
@@ -281,27 +281,24 @@ func (w *writerAt) WriteAt(p []byte, off int64) (int, error) {
 type s3Way struct {
 	name  string
 	sizes []int
-	put   func(*testing.T, *s3crypto.Client, s3Object)
+	put   func(*testing.T, *s3crypto.Client, oracleObject)
 }
 
-// s3PartSize is the least that there is.
-const s3PartSize = 5 << 20
-
 var s3Ways = []s3Way{
-	{"seekable", s3Sizes, func(t *testing.T, client *s3crypto.Client, o s3Object) {
+	{"seekable", s3Sizes, func(t *testing.T, client *s3crypto.Client, o oracleObject) {
 		o.put(t, client, bytes.NewReader(o.plaintext))
 	}},
-	{"unseekable", []int{0, 17, 2*s3PartSize + 1}, func(t *testing.T, client *s3crypto.Client, o s3Object) {
+	{"unseekable", []int{0, 17, 2*s3PartSize + 1}, func(t *testing.T, client *s3crypto.Client, o oracleObject) {
 		o.put(t, client, io.MultiReader(bytes.NewReader(o.plaintext)))
 	}},
 	{"parts", []int{1, 2 * s3PartSize}, putParts},
 }
 
-func (o s3Object) putOptions() *s3crypto.PutOptions {
+func (o oracleObject) putOptions() *s3crypto.PutOptions {
 	return &s3crypto.PutOptions{Context: o.context, InstructionFile: &o.place.file, InstructionSuffix: o.place.suffix}
 }
 
-func (o s3Object) put(t *testing.T, client *s3crypto.Client, body io.Reader) {
+func (o oracleObject) put(t *testing.T, client *s3crypto.Client, body io.Reader) {
 	t.Helper()
 	_, err := client.Put(t.Context(), &s3.PutObjectInput{
 		Bucket: aws.String(fakeBucket), Key: &o.key, Body: body,
@@ -311,7 +308,7 @@ func (o s3Object) put(t *testing.T, client *s3crypto.Client, body io.Reader) {
 }
 
 // putParts sends the last part first.
-func putParts(t *testing.T, client *s3crypto.Client, o s3Object) {
+func putParts(t *testing.T, client *s3crypto.Client, o oracleObject) {
 	t.Helper()
 	in := &s3.CreateMultipartUploadInput{Bucket: aws.String(fakeBucket), Key: &o.key}
 	u, err := client.CreateUpload(t.Context(), in, o.putOptions())
@@ -325,20 +322,20 @@ func putParts(t *testing.T, client *s3crypto.Client, o s3Object) {
 }
 
 // writeV2 writes objects of format V2 with every wrap in every place and every way.
-func (c s3Cloud) writeV2(t *testing.T, wraps []string) []s3Object {
+func (c s3Cloud) writeV2(t *testing.T, wraps []string) []oracleObject {
 	t.Helper()
-	var all []s3Object
+	var all []oracleObject
 	for _, wrap := range wraps {
 		client := c.client(t, c.writer(t, wrap), s3crypto.Options{
 			CommitmentPolicy: keyring.ForbidEncryptAllowDecrypt, PartSize: s3PartSize,
 		})
 		for _, way := range s3Ways {
 			for i, n := range way.sizes {
-				for _, place := range s3Places {
-					if n > s3PartSize && place != s3Places[i%len(s3Places)] {
+				for _, place := range oraclePlaces {
+					if n > s3PartSize && place != oraclePlaces[i%len(oraclePlaces)] {
 						continue // large ones are in one place each
 					}
-					o := s3Object{
+					o := oracleObject{
 						key:  fmt.Sprintf("%s/%s/%s/%d", wrap, way.name, place.name, n),
 						wrap: wrap, place: place, plaintext: random(n),
 					}

@@ -110,7 +110,7 @@ func pkcs8(t *testing.T, key *rsa.PrivateKey) []byte {
 var rubyWraps = []string{"aes", "rsa", "kms"}
 
 // operation returns a call of Ruby's client of a version, with the cloud's keys.
-func (r rubyS3) operation(t *testing.T, version int, o s3Object) rubyOperation {
+func (r rubyS3) operation(t *testing.T, version int, o oracleObject) rubyOperation {
 	t.Helper()
 	op := rubyOperation{Version: version, Wrap: o.wrap, File: o.place.file, Suffix: o.place.suffix, Key: o.key}
 	description, err := json.Marshal(s3Description)
@@ -133,13 +133,13 @@ func (r rubyS3) operation(t *testing.T, version int, o s3Object) rubyOperation {
 func TestRubyWritesS3(t *testing.T) {
 	t.Parallel()
 	ruby := newRubyS3(t, newS3Cloud(t))
-	var objects []s3Object
+	var objects []oracleObject
 	var puts []rubyOperation
 	for _, version := range []int{1, 2} {
 		for _, wrap := range rubyWraps {
-			for _, place := range s3Places {
+			for _, place := range oraclePlaces {
 				for _, n := range s3Sizes {
-					o := s3Object{
+					o := oracleObject{
 						key:  fmt.Sprintf("version %d/%s/%s/%d", version, wrap, place.name, n),
 						wrap: wrap, place: place, plaintext: random(n), format: "V2",
 						cbc: version == 1, legacyKey: version == 1,
@@ -187,13 +187,13 @@ func TestRubyTamperedS3(t *testing.T) {
 	t.Parallel()
 	ruby := newRubyS3(t, newS3Cloud(t))
 	c := ruby.cloud
-	var objects []s3Object
+	var objects []oracleObject
 	var puts []rubyOperation
 	for _, wrap := range rubyWraps {
 		ours := c.client(t, c.writer(t, wrap), s3crypto.Options{CommitmentPolicy: keyring.ForbidEncryptAllowDecrypt})
-		for _, place := range s3Places[:2] {
+		for _, place := range oraclePlaces[:2] {
 			for _, number := range []int{0, 1} {
-				o := s3Object{wrap: wrap, place: place, plaintext: random(50)}
+				o := oracleObject{wrap: wrap, place: place, plaintext: random(50)}
 				if wrap == "kms" {
 					o.context = s3Context
 				}
@@ -210,7 +210,7 @@ func TestRubyTamperedS3(t *testing.T) {
 	for _, result := range ruby.run(t, puts) {
 		require.Empty(t, result.Error)
 	}
-	var altered []s3Object
+	var altered []oracleObject
 	for pair := range slices.Chunk(objects, 4) { // two of ours and two of theirs
 		altered = append(altered, c.tamper(t, pair[0], pair[2])...)
 		altered = append(altered, c.tamper(t, pair[1], pair[3])...)
@@ -250,7 +250,7 @@ func TestRubyS3KeySizes(t *testing.T) {
 		{"RSA of 3,072 bits", nil, large},
 	}
 	var clouds []s3Cloud
-	var theirs, ours []s3Object
+	var theirs, ours []oracleObject
 	var puts, gets []rubyOperation
 	for _, size := range sizes {
 		own, wrap := ruby, "aes"
@@ -259,7 +259,7 @@ func TestRubyS3KeySizes(t *testing.T) {
 		}
 		clouds = append(clouds, own.cloud)
 		for version := 1; version <= 2; version++ {
-			o := s3Object{
+			o := oracleObject{
 				key: fmt.Sprintf("%s/%d", size.name, version), wrap: wrap, plaintext: random(50),
 				format: fmt.Sprintf("V%d", version), cbc: version == 1, legacyKey: version == 1,
 			}
@@ -272,7 +272,7 @@ func TestRubyS3KeySizes(t *testing.T) {
 			require.ErrorContains(t, err, "2048")
 			continue
 		}
-		o := s3Object{key: size.name + "/ours", wrap: wrap, plaintext: random(50)}
+		o := oracleObject{key: size.name + "/ours", wrap: wrap, plaintext: random(50)}
 		client := own.cloud.client(t, own.cloud.writer(t, wrap), s3crypto.Options{CommitmentPolicy: keyring.ForbidEncryptAllowDecrypt})
 		o.put(t, client, bytes.NewReader(o.plaintext))
 		ours, gets = append(ours, o), append(gets, own.operation(t, 2, o))
@@ -295,9 +295,9 @@ func TestRubyTamperedV1(t *testing.T) {
 	ruby := newRubyS3(t, newS3Cloud(t))
 	c := ruby.cloud
 	var puts, gets []rubyOperation
-	var objects []s3Object
+	var objects []oracleObject
 	for _, wrap := range rubyWraps {
-		o := s3Object{key: wrap, wrap: wrap, plaintext: random(50)}
+		o := oracleObject{key: wrap, wrap: wrap, plaintext: random(50)}
 		put := ruby.operation(t, 1, o)
 		put.Put, put.Body = true, o.plaintext
 		objects, puts = append(objects, o), append(puts, put)
@@ -348,8 +348,8 @@ func TestRubyRefusesV3(t *testing.T) {
 	var gets []rubyOperation
 	for _, wrap := range rubyWraps {
 		client := ruby.cloud.client(t, ruby.cloud.writer(t, wrap), s3crypto.Options{})
-		for _, place := range s3Places[:2] {
-			o := s3Object{key: wrap + place.name, wrap: wrap, place: place, plaintext: random(50)}
+		for _, place := range oraclePlaces[:2] {
+			o := oracleObject{key: wrap + place.name, wrap: wrap, place: place, plaintext: random(50)}
 			o.put(t, client, bytes.NewReader(o.plaintext))
 			gets = append(gets, ruby.operation(t, 2, o), ruby.operation(t, 1, o))
 		}

@@ -81,7 +81,7 @@ var s3Alterations = []s3Alteration{
 }
 
 // raw returns an object as S3 has it.
-func (c s3Cloud) raw(t *testing.T, o s3Object) rawObject {
+func (c s3Cloud) raw(t *testing.T, o oracleObject) rawObject {
 	t.Helper()
 	var r rawObject
 	r.metadata, r.body = c.rawGet(t, o.key)
@@ -112,14 +112,14 @@ func (c s3Cloud) rawPut(t *testing.T, key string, metadata map[string]string, bo
 
 // tamper puts an altered copy of an object beside it, for each alteration, and one whose
 // header is that of other.
-func (c s3Cloud) tamper(t *testing.T, o, other s3Object) []s3Object {
+func (c s3Cloud) tamper(t *testing.T, o, other oracleObject) []oracleObject {
 	t.Helper()
 	require.GreaterOrEqual(t, len(o.plaintext), 32)
 	foreign := c.raw(t, other)
 	swap := s3Alteration{"header of another object", func(r *rawObject, _ string) {
 		maps.Copy(r.header(), foreign.header())
 	}}
-	var all []s3Object
+	var all []oracleObject
 	for _, alteration := range slices.Concat(s3Alterations, []s3Alteration{swap}) {
 		altered, r := o, c.raw(t, o)
 		altered.key += "/" + alteration.name
@@ -137,7 +137,7 @@ func (c s3Cloud) tamper(t *testing.T, o, other s3Object) []s3Object {
 
 // requireRefused says that an object cannot be read, and that nothing of it is released
 // in the verified mode, by a client that admits all there is.
-func (c s3Cloud) requireRefused(t *testing.T, o s3Object) {
+func (c s3Cloud) requireRefused(t *testing.T, o oracleObject) {
 	t.Helper()
 	client := c.client(t, c.reader(t, o.wrap, true), s3crypto.Options{
 		CommitmentPolicy: keyring.RequireEncryptAllowDecrypt, AllowLegacyCBC: true,
