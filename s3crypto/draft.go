@@ -34,6 +34,9 @@ type draft struct {
 	fileKey  string
 }
 
+// maxKey is the length of the longest key that S3 takes, in bytes.
+const maxKey = 1024
+
 // place is where an object's data key goes.
 type place struct {
 	inFile bool
@@ -54,6 +57,9 @@ func (c *Client) place(key string, o *PutOptions) (place, error) {
 		p.key = key + instructionSuffix
 	case o.InstructionSuffix != "":
 		return p, errors.New("s3crypto: a suffix for an instruction file, and no instruction file")
+	}
+	if len(p.key) > maxKey { // else the object would be put, in place of another one, and deleted again
+		return p, fmt.Errorf("s3crypto: the instruction file's key has %d bytes, and S3 takes %d", len(p.key), maxKey)
 	}
 	return p, nil
 }

@@ -147,7 +147,7 @@ func (u *Upload) Part(ctx context.Context, number int32, body io.ReadSeeker) err
 	}
 	b := newSealedBody(u.d.message, body, u.offset(number), start, length)
 	defer b.release()
-	piece, err := b.scan()
+	piece, err := b.scan(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package s3crypto
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ const chunkSize = 1 << 20
 
 // sealedBody reads a seekable plaintext as ciphertext, as often and from wherever the SDK
 // likes: for a checksum, for a signature, for the request and for its repetition. It holds
-// one chunk in memory.
+// two chunks in memory.
 //
 // The first time that a chunk is encrypted its piece is noted. After that nothing of the
 // chunk is given out before the piece is seen to be the same.
@@ -257,10 +258,18 @@ func (b *sealedBody) join() (whole gcmstream.Piece, err error) {
 }
 
 // scan reads the plaintext once and returns the piece of the ciphertext, of which nothing
-// has been given out.
-func (b *sealedBody) scan() (gcmstream.Piece, error) {
+// has been given out. It stops when ctx ends.
+func (b *sealedBody) scan(ctx context.Context) (whole gcmstream.Piece, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	for number := range b.pieces {
+		if err := context.Cause(ctx); err != nil {
+			return whole, err
+		}
+		if err := b.load(int64(number)); err != nil {
+			return whole, err
+		}
+	}
 	return b.join()
 }
 

@@ -180,3 +180,46 @@ func TestWipedDataKey(t *testing.T) {
 	require.ErrorIs(t, err, awskms.ErrResponse)
 	require.Equal(t, []string{"k"}, f.keys())
 }
+
+// counting counts the bytes that are read.
+type counting struct {
+	*bytes.Reader
+	read int
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.read += n
+	return n, err
+}
+
+// TestPartStops ends the context while a part is read for the first time.
+func TestPartStops(t *testing.T) {
+	t.Parallel()
+	f := newFakeBucket()
+	u, err := newWriter(t, f, s3crypto.Options{}).CreateUpload(t.Context(), createInput(), nil)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errFault)
+	body := &counting{Reader: bytes.NewReader(random(5 * mib))}
+	require.ErrorIs(t, u.Part(ctx, 1, body), errFault)
+	require.Zero(t, body.read)
+	require.NoError(t, u.Part(t.Context(), 1, bytes.NewReader(make([]byte, 5*mib))), "other bytes: the first ones were not taken")
+}
+
+// TestKeyTooLongForFile sees that an object is not replaced if there can be no instruction
+// file for it.
+func TestKeyTooLongForFile(t *testing.T) {
+	t.Parallel()
+	f := newFakeBucket()
+	c := newWriter(t, f, s3crypto.Options{InstructionFiles: true})
+	in := putInput(strings.NewReader("x"))
+	in.Key = aws.String(strings.Repeat("k", 1024-len(".instruction")))
+	_, err := c.Put(t.Context(), in, nil)
+	require.NoError(t, err)
+	f.log = nil
+	in.Key = aws.String(*in.Key + "k")
+	_, err = c.Put(t.Context(), in, nil)
+	require.ErrorContains(t, err, "1025 bytes")
+	require.Empty(t, f.log)
+}
