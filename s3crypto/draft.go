@@ -32,6 +32,10 @@ type draft struct {
 	metadata map[string]string // the header's part of the object's own
 	file     []byte            // the instruction file, or nil
 	fileKey  string
+
+	// What S3 had for it when it could not be written, if S3 has said so.
+	otherFile *string // the ETag
+	noFile    bool
 }
 
 // maxKey is the length of the longest key that S3 takes, in bytes.
@@ -168,7 +172,10 @@ func (d *draft) fileLanded(ctx context.Context) bool {
 	defer cancel()
 	in := &s3.GetObjectInput{}
 	fill(in, d.in)
-	found, _, err := d.c.instructionFile(ctx, in, d.fileKey, &GetOptions{S3: d.options()})
+	found, out, err := d.c.instructionFile(ctx, in, d.fileKey, &GetOptions{S3: d.options()})
+	if d.otherFile, d.noFile = nil, isMissing(err); err == nil {
+		d.otherFile = out.ETag
+	}
 	return err == nil && bytes.Equal(found, d.file)
 }
 
@@ -185,13 +192,16 @@ func (d *draft) withdraw(ctx context.Context, version, etag *string) error {
 	if _, err := d.c.api.DeleteObject(ctx, in, d.options()...); err != nil && !isMissing(err) {
 		return fmt.Errorf("s3crypto: the object without its instruction file was not deleted: %w", err)
 	}
-	if version != nil {
-		return nil // what was there before is there again, and needs its file
+	// With versions, what was there before is there again, and needs its file.
+	if version != nil || d.noFile {
+		return nil
 	}
+	// Somebody may have put another object with its file since.
 	in = &s3.DeleteObjectInput{}
 	fill(in, d.in)
-	in.Key = &d.fileKey
-	if _, err := d.c.api.DeleteObject(ctx, in, d.options()...); err != nil {
+	in.Key, in.IfMatch = &d.fileKey, d.otherFile
+	_, err := d.c.api.DeleteObject(ctx, in, d.options()...)
+	if err != nil && !isMissing(err) && !hasCode(err, "PreconditionFailed") {
 		return fmt.Errorf("s3crypto: the instruction file without its object was not deleted: %w", err)
 	}
 	return nil

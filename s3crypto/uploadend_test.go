@@ -223,3 +223,34 @@ func TestKeyTooLongForFile(t *testing.T) {
 	require.ErrorContains(t, err, "1025 bytes")
 	require.Empty(t, f.log)
 }
+
+// TestForeignFileStays has somebody else put an object and its file between the deletions of
+// an object and of the file that it had replaced.
+func TestForeignFileStays(t *testing.T) {
+	t.Parallel()
+	for _, before := range []bool{false, true} {
+		f := newFakeBucket()
+		c := newWriter(t, f, s3crypto.Options{InstructionFiles: true})
+		if before {
+			_, err := c.Put(t.Context(), putInput(strings.NewReader("before")), nil)
+			require.NoError(t, err)
+		}
+		f.fail = func(op, what string, _ int) error {
+			if op == "PutObject" && what == "k.instruction" {
+				return errFault
+			}
+			return nil
+		}
+		f.lose = func(op, what string, _ int) error {
+			if op == "DeleteObject" && what == "k" {
+				f.fail, f.lose = nil, nil
+				_, err := c.Put(t.Context(), putInput(strings.NewReader("theirs")), nil)
+				require.NoError(t, err)
+			}
+			return nil
+		}
+		_, err := c.Put(t.Context(), putInput(strings.NewReader("ours")), nil)
+		require.ErrorIs(t, err, errFault)
+		requireWritten(t, f, "k", []byte("theirs"))
+	}
+}
