@@ -79,7 +79,10 @@ type Options struct {
 	MultipartAbove int64
 
 	// Concurrency is how many parts are under way at a time, for uploads and downloads of
-	// parts: 4. Each takes PartSize of memory.
+	// parts: 4. Put, for a body that goes up in parts, and [Upload.Send] have that many
+	// parts in memory, but at least two: 16 bytes more than PartSize for each. Each part
+	// that [Client.Download] fetches takes 256 KiB. Each call of [Upload.Part] takes 2 MiB,
+	// as a Put in one request does, and the last part is in memory until Complete is done.
 	Concurrency int
 
 	// MaxBuffered is the length of the longest object that Get holds in memory until it

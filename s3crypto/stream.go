@@ -33,6 +33,9 @@ func (b *UnverifiedBody) Verified() bool {
 // returned io.EOF acts on what anybody may have written. Where that will not do, use
 // [Client.Get].
 //
+// A goroutine reads S3's answer ahead, by 768 KiB at most, from the first Read on. It ends
+// with the answer or when the body is closed, which the caller has to do.
+//
 // in and the output are those of Get, but that the output has no ContentLength if that is
 // not known without having decrypted.
 func (c *Client) GetStream(ctx context.Context, in *s3.GetObjectInput, o *GetOptions) (*s3.GetObjectOutput, error) {
