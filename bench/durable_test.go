@@ -151,7 +151,7 @@ func BenchmarkDurable(b *testing.B) {
 		}
 		return nil
 	}
-	took := takeTurns(b, []side{{"bare", bare}, {"single", single}, {"32", many}})
+	took := takeTurns(b, rounds, []side{{"bare", bare}, {"single", single}, {"32", many}})
 	report(b, "single/bare", speedup, took[0], took[1])
 	report(b, "32/single", speedup, took[1], took[2])
 }

@@ -201,7 +201,7 @@ func BenchmarkSigned(b *testing.B) {
 	l, m := newBareLoop(b), manager(b)
 	o := ours{"encrypt", signed, frame, 0}
 	b.Run("encrypt", func(b *testing.B) {
-		took := takeTurns(b, []side{{"then", l.sealThenHash}, {"beside", l.sealAndHash}, o.encrypting(b, m, l.plaintext)})
+		took := takeTurns(b, rounds, []side{{"then", l.sealThenHash}, {"beside", l.sealAndHash}, o.encrypting(b, m, l.plaintext)})
 		faster := took[0]
 		if median(seconds(took[1])) < median(seconds(took[0])) {
 			faster = took[1]

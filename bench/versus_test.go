@@ -23,7 +23,7 @@ type side struct {
 // others keep the machine busy.
 func versus(b *testing.B, ratio func(first, other time.Duration) float64, first side, others ...side) {
 	b.Helper()
-	took := takeTurns(b, append([]side{first}, others...))
+	took := takeTurns(b, rounds, append([]side{first}, others...))
 	for i, s := range others {
 		report(b, s.name+"/"+first.name, ratio, took[0], took[i+1])
 	}
@@ -33,7 +33,7 @@ func versus(b *testing.B, ratio func(first, other time.Duration) float64, first 
 // The order changes from round to round, and garbage is collected before each piece
 // of work: memory that one has left behind is cheaper than new memory for whoever
 // comes next.
-func takeTurns(b *testing.B, sides []side) [][]time.Duration {
+func takeTurns(b *testing.B, rounds int, sides []side) [][]time.Duration {
 	b.Helper()
 	took := make([][]time.Duration, len(sides))
 	for b.Loop() {
