@@ -13,14 +13,22 @@
 //
 // Whoever knows a piece's hash and its ciphertext learns H, and can forge: pieces are as
 // secret as the key.
+//
+// Under GODEBUG=fips140=only the standard library takes no nonces for AES-GCM but chooses
+// them itself. Two passes get by with that: CTR, and the hash from the tag under whatever
+// nonce was chosen. The ciphertext and the tag are the same. AES, CTR and GHASH are those of
+// Go's FIPS 140 module then too; that they make AES-GCM with another nonce is this
+// package's doing, and no service of the module.
 package gcmstream
 
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/fips140"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 )
 
@@ -43,8 +51,8 @@ var ErrLength = errors.New("gcmstream: piece is not within the message's blocks"
 // Message encrypts or decrypts the pieces of one message. It is safe for concurrent use.
 type Message struct {
 	block  cipher.Block
-	whole  cipher.AEAD // with nonces of 12 bytes
-	pieces cipher.AEAD // with nonces of 16 bytes
+	whole  cipher.AEAD // with nonces of 12 bytes, or ones that it chooses
+	pieces cipher.AEAD // with nonces of 16 bytes, or nil if it is to be done without
 	nonce  [NonceSize]byte
 
 	h, inverse element // H and 1/H
@@ -61,8 +69,7 @@ type power struct {
 
 // NewMessage returns the message with the given AES key, nonce of 12 bytes and
 // associated data; nothing of them is kept. Two messages must not have the same key and
-// nonce. The error is that of package aes for a key of another length than 16, 24 or 32,
-// or of package cipher under GODEBUG=fips140=only, where it allows random nonces alone.
+// nonce. The error is that of package aes for a key of another length than 16, 24 or 32.
 func NewMessage(key, nonce, aad []byte) (*Message, error) {
 	if len(nonce) != NonceSize {
 		return nil, fmt.Errorf("gcmstream: nonce of %d bytes, want %d", len(nonce), NonceSize)
@@ -72,16 +79,24 @@ func NewMessage(key, nonce, aad []byte) (*Message, error) {
 		return nil, err
 	}
 	m := &Message{block: block, nonce: [NonceSize]byte(nonce), aadLen: len(aad)}
-	if m.whole, err = cipher.NewGCM(block); err != nil {
-		return nil, err
-	}
-	if m.pieces, err = cipher.NewGCMWithNonceSize(block, BlockSize); err != nil {
+	if err := m.setAEADs(fips140.Enforced()); err != nil {
 		return nil, err
 	}
 	m.h = m.encrypt([BlockSize]byte{})
 	m.inverse = m.h.inverse()
 	m.aad = m.hash(aad)
 	return m, nil
+}
+
+func (m *Message) setAEADs(enforced bool) (err error) {
+	if enforced {
+		m.whole, err = cipher.NewGCMWithRandomNonce(m.block)
+		return err
+	}
+	if m.whole, err = cipher.NewGCM(m.block); err == nil {
+		m.pieces, err = cipher.NewGCMWithNonceSize(m.block, BlockSize)
+	}
+	return err
 }
 
 // Piece is what authenticates a run of ciphertext: its hash and its length. It is
@@ -125,6 +140,9 @@ func (m *Message) Seal(dst, plaintext []byte, offset int64) ([]byte, Piece, erro
 	if err != nil {
 		return dst, Piece{}, err
 	}
+	if m.pieces == nil {
+		return m.sealInTwo(dst, plaintext, offset)
+	}
 	var before [BlockSize]byte // the counter block before the first one
 	copy(before[:], m.nonce[:])
 	binary.BigEndian.PutUint32(before[NonceSize:], first-1)
@@ -138,6 +156,16 @@ func (m *Message) Seal(dst, plaintext []byte, offset int64) ([]byte, Piece, erro
 	return sealed[:end], Piece{y, int64(len(plaintext))}, nil
 }
 
+// sealInTwo is Seal in two passes.
+func (m *Message) sealInTwo(dst, plaintext []byte, offset int64) ([]byte, Piece, error) {
+	begin, end := len(dst), len(dst)+len(plaintext)
+	dst = slices.Grow(dst, len(plaintext))[:end]
+	if err := m.XORKeyStream(dst[begin:], plaintext, offset); err != nil {
+		return dst[:begin], Piece{}, err
+	}
+	return dst, m.Hash(dst[begin:]), nil
+}
+
 // Hash returns the piece of existing ciphertext, wherever it stands in the message.
 func (m *Message) Hash(ciphertext []byte) Piece {
 	return Piece{m.hash(ciphertext), int64(len(ciphertext))}
@@ -146,12 +174,18 @@ func (m *Message) Hash(ciphertext []byte) Piece {
 // hash returns Y(b): b is the associated data of an empty message whose tag is
 // (Y + length)·H, masked.
 func (m *Message) hash(b []byte) element {
+	var nonceAndTag [NonceSize + TagSize]byte
+	if m.whole.NonceSize() == 0 {
+		m.whole.Seal(nonceAndTag[:0], nil, nil, b)
+	} else {
+		copy(nonceAndTag[:], m.nonce[:])
+		m.whole.Seal(nonceAndTag[:NonceSize], m.nonce[:], nil, b)
+	}
 	var counter [BlockSize]byte
-	copy(counter[:], m.nonce[:])
+	copy(counter[:], nonceAndTag[:NonceSize])
 	counter[BlockSize-1] = 1
-	var tag [TagSize]byte
-	m.whole.Seal(tag[:0], m.nonce[:], nil, b)
-	return newElement(tag[:]).add(m.encrypt(counter)).mul(m.inverse).add(element{hi: 8 * uint64(len(b))})
+	y := newElement(nonceAndTag[NonceSize:]).add(m.encrypt(counter)).mul(m.inverse)
+	return y.add(element{hi: 8 * uint64(len(b))})
 }
 
 // XORKeyStream encrypts or decrypts bytes that stand at any offset in the message, and
