@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"crypto/subtle"
 	"fmt"
 	"maps"
@@ -57,7 +56,7 @@ type AES struct {
 // aesKey is a wrapping key, ready for use.
 type aesKey struct {
 	block cipher.Block
-	aead  cipher.AEAD
+	aead  cipher.AEAD // chooses the IV and puts it before the ciphertext
 }
 
 var _ Wrapper = (*AES)(nil)
@@ -74,7 +73,7 @@ func NewAES(key []byte, o *AESOptions) (*AES, error) {
 		if err != nil {
 			return nil, fmt.Errorf("s3crypto: wrapping key of %d bytes, AES takes 16, 24 or 32", len(k.Key))
 		}
-		aead, err := cipher.NewGCM(block)
+		aead, err := cipher.NewGCMWithRandomNonce(block)
 		if err != nil {
 			return nil, fmt.Errorf("s3crypto: AES-GCM: %w", err)
 		}
@@ -111,10 +110,8 @@ func (k *AES) wrap(_ context.Context, h *header, key dataKey, c map[string]strin
 		key = newDataKey()
 	}
 	own := k.keys[0]
-	iv := make([]byte, gcmNonceSize, wraps[wrapAESGCM].edkLen)
-	rand.Read(iv)
 	h.wrap, h.description = wrapAESGCM, maps.Clone(own.description)
-	h.edk = own.key.aead.Seal(iv, iv, key, []byte(h.suite.name()))
+	h.edk = own.key.aead.Seal(nil, nil, key, []byte(h.suite.name()))
 	return key, nil
 }
 
@@ -126,7 +123,7 @@ func (k *AES) unwrap(_ context.Context, h *header) (dataKey, error) {
 	case wrapAESECB:
 		return unwrapECB(key.block, h.edk)
 	}
-	unwrapped, err := key.aead.Open(nil, h.edk[:gcmNonceSize], h.edk[gcmNonceSize:], []byte(h.suite.name()))
+	unwrapped, err := key.aead.Open(nil, nil, h.edk, []byte(h.suite.name()))
 	if err != nil {
 		return nil, ErrAuthentication
 	}

@@ -49,7 +49,9 @@
 //
 // # FIPS 140
 //
-// With GODEBUG=fips140=on everything works. With fips140=only nothing that is AES-GCM can
-// be written or read, because the formats prescribe its nonces and in that mode the
-// standard library refuses all but its own; the error says so.
+// With GODEBUG=fips140=on everything works. With fips140=only everything works but [RSA],
+// whose formats are all with SHA-1 or PKCS #1 v1.5; the error says so. In that mode the
+// standard library takes no nonces for AES-GCM, and the formats prescribe them, so that the
+// content is encrypted in two passes, with the library's CTR and its GHASH: the result is
+// the same, but that it is AES-GCM is this package's doing and not the validated module's.
 package s3crypto

@@ -21,8 +21,8 @@ import (
 // cannot be changed while a process runs.
 const fipsMode = "S3CRYPTO_TEST_FIPS140"
 
-// TestFIPS140: with fips140=on everything works; with fips140=only nothing does, because
-// the formats prescribe the nonces of their AES-GCM, and says so.
+// TestFIPS140: with fips140=on everything works; with fips140=only everything but RSA, which
+// is with SHA-1 here, and says so.
 func TestFIPS140(t *testing.T) {
 	t.Parallel()
 	if mode := os.Getenv(fipsMode); mode != "" {
@@ -71,39 +71,90 @@ func fipsPut(t *testing.T, c *s3crypto.Client, plaintext []byte) error {
 	return err
 }
 
-func checkFIPS(t *testing.T) {
+func fipsWrappers(t *testing.T) (aesWrapper, kmsWrapper, rsaWrapper s3crypto.Wrapper) {
 	aesWrapper, err := s3crypto.NewAES(wrappingKey, nil)
 	require.NoError(t, err)
-	rsaWrapper, err := s3crypto.NewRSA(&rsaKey().PublicKey, rsaKey(), nil)
+	kmsWrapper, err = s3crypto.NewKMS(generatingKMS{newRegion(irelandARN)}, irelandARN, nil)
 	require.NoError(t, err)
-	kmsWrapper, err := s3crypto.NewKMS(generatingKMS{newRegion(irelandARN)}, irelandARN, nil)
+	rsaWrapper, err = s3crypto.NewRSA(&rsaKey().PublicKey, rsaKey(), nil)
 	require.NoError(t, err)
+	return aesWrapper, kmsWrapper, rsaWrapper
+}
+
+func requireFIPSRead(t *testing.T, c *s3crypto.Client, plaintext []byte) {
+	for _, how := range readers {
+		got, err := readAll(t, c, how.get, nil)
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(plaintext, got))
+	}
+}
+
+func checkFIPS(t *testing.T) {
+	a, k, r := fipsWrappers(t)
 	plaintext := randomBytes(3 << 20)
-	for _, w := range []s3crypto.Wrapper{aesWrapper, rsaWrapper, kmsWrapper} {
+	for _, w := range []s3crypto.Wrapper{a, k, r} {
 		clients, _ := fipsClients(t, w)
 		for _, c := range clients {
 			require.NoError(t, fipsPut(t, c, plaintext))
-			for _, how := range readers {
-				got, err := readAll(t, c, how.get, nil)
-				require.NoError(t, err)
-				require.True(t, bytes.Equal(plaintext, got))
-			}
+			requireFIPSRead(t, c, plaintext)
 		}
 	}
 }
 
+// checkFIPSOnly reads in the mode what was written in it and outside, and the other way
+// round.
 func checkFIPSOnly(t *testing.T) {
-	_, err := s3crypto.NewAES(wrappingKey, nil)
-	require.ErrorContains(t, err, "FIPS 140-only")
-	kmsWrapper, err := s3crypto.NewKMS(generatingKMS{newRegion(irelandARN)}, irelandARN, nil)
-	require.NoError(t, err)
-	rsaWrapper, err := s3crypto.NewRSA(&rsaKey().PublicKey, rsaKey(), nil)
-	require.NoError(t, err)
-	for _, w := range []s3crypto.Wrapper{kmsWrapper, rsaWrapper} {
-		clients, bucket := fipsClients(t, w)
+	require.True(t, fips140.Enforced())
+	a, k, r := fipsWrappers(t)
+	plaintext := randomBytes(3 << 20)
+	for _, w := range []s3crypto.Wrapper{a, k} {
+		clients, _ := fipsClients(t, w)
 		for _, c := range clients {
-			require.ErrorContains(t, fipsPut(t, c, []byte("plaintext")), "FIPS 140-only")
-			require.Empty(t, bucket.keys())
+			require.NoError(t, fipsPut(t, c, plaintext))
+			requireFIPSRead(t, c, plaintext)
+			fips140.WithoutEnforcement(func() {
+				requireFIPSRead(t, c, plaintext)
+				require.NoError(t, fipsPut(t, c, plaintext))
+			})
+			requireFIPSRead(t, c, plaintext)
 		}
+		requireFIPSUpload(t, w)
 	}
+	for i := range 2 {
+		clients, bucket := fipsClients(t, r)
+		c := clients[i]
+		require.ErrorContains(t, fipsPut(t, c, plaintext), "FIPS 140-only")
+		require.Empty(t, bucket.keys())
+		fips140.WithoutEnforcement(func() { require.NoError(t, fipsPut(t, c, plaintext)) })
+		for _, how := range readers {
+			_, err := readAll(t, c, how.get, nil)
+			require.ErrorContains(t, err, "FIPS 140-only")
+			require.NotErrorIs(t, err, s3crypto.ErrAuthentication)
+		}
+		fips140.WithoutEnforcement(func() { requireFIPSRead(t, c, plaintext) })
+	}
+}
+
+// requireFIPSUpload writes an object in parts, with a state.
+func requireFIPSUpload(t *testing.T, w s3crypto.Wrapper) {
+	bucket := newFakeBucket()
+	c, err := s3crypto.New(bucket, w, nil)
+	require.NoError(t, err)
+	in := &s3.CreateMultipartUploadInput{Bucket: aws.String("bucket"), Key: aws.String("key")}
+	u, err := c.CreateUpload(t.Context(), in, nil)
+	require.NoError(t, err)
+	state, err := u.State()
+	require.NoError(t, err)
+	u, err = c.ResumeUpload(t.Context(), in, state, nil)
+	require.NoError(t, err)
+	plaintext := randomBytes(1000)
+	require.NoError(t, u.Part(t.Context(), 1, bytes.NewReader(plaintext)))
+	_, err = u.Complete(t.Context(), nil)
+	require.NoError(t, err)
+
+	object, reading := bucket.current("key"), newShelf()
+	reading.put("key", object.body, object.metadata)
+	c, err = s3crypto.New(reading, w, nil)
+	require.NoError(t, err)
+	requireFIPSRead(t, c, plaintext)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/fips140"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
@@ -150,6 +151,9 @@ func (k *RSA) wrap(_ context.Context, h *header, key dataKey, c map[string]strin
 }
 
 func (k *RSA) unwrap(_ context.Context, h *header) (dataKey, error) {
+	if fips140.Enforced() {
+		return nil, errors.New("s3crypto: RSA with SHA-1 or PKCS #1 v1.5 is not allowed in FIPS 140-only mode")
+	}
 	private := pick(k.keys, h.description)
 	// A shorter ciphertext would be taken for one with leading zeros (RFC 8017, section
 	// 7.1.2, step 1.b).

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -92,7 +91,7 @@ func (h *header) stateCipher(key dataKey) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, fmt.Errorf("s3crypto: AES: %w", err)
 	}
-	aead, err := cipher.NewGCM(block)
+	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
 		return nil, fmt.Errorf("s3crypto: AES-GCM: %w", err)
 	}
@@ -128,9 +127,7 @@ func (u *Upload) state() ([]byte, error) {
 	if !ok {
 		return nil, errors.New("s3crypto: a name is too long for a state")
 	}
-	nonce := make([]byte, gcmNonceSize)
-	rand.Read(nonce)
-	return u.seal.Seal(append(slices.Clip(state), nonce...), nonce, content, state), nil
+	return u.seal.Seal(slices.Clip(state), nil, content, state), nil
 }
 
 // openedState is the content of a state.
@@ -199,10 +196,7 @@ func (h *header) openState(key dataKey, aad, sealed []byte) (*openedState, error
 	if err != nil {
 		return nil, err
 	}
-	if len(sealed) < gcmNonceSize {
-		return nil, ErrState
-	}
-	content, err := aead.Open(nil, sealed[:gcmNonceSize], sealed[gcmNonceSize:], aad)
+	content, err := aead.Open(nil, nil, sealed, aad)
 	if err != nil {
 		return nil, ErrState
 	}
