@@ -93,7 +93,7 @@ func TestSealedBodyWipes(t *testing.T) {
 	for changed := range int64(3) {
 		plaintext := patterned(length)
 		for _, b := range bodiesOf(t, func() io.ReadSeeker { return bytes.NewReader(plaintext) }, length) {
-			_, err := b.scan()
+			_, err := b.scan(t.Context())
 			require.NoError(t, err)
 			plaintext[changed*chunkSize] ^= 1
 			_, err = b.Seek(0, io.SeekStart)
