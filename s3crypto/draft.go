@@ -74,6 +74,10 @@ func (c *Client) newDraft(ctx context.Context, in *s3.CreateMultipartUploadInput
 	if in.Bucket == nil || *in.Bucket == "" || in.Key == nil || *in.Key == "" {
 		return nil, nil, errors.New("s3crypto: bucket or key is missing")
 	}
+	if strings.HasSuffix(*in.Key, instructionSuffix) {
+		// It would take the place of another object's file, and be deleted with that object.
+		return nil, nil, fmt.Errorf("s3crypto: %q is the key of an instruction file", *in.Key)
+	}
 	own := *in
 	own.Metadata = maps.Clone(in.Metadata) // what is checked is what is sent
 	in = &own

@@ -88,6 +88,25 @@ func TestInstructionFileChoice(t *testing.T) {
 	}
 }
 
+// TestKeyOfAnInstructionFile has no object take the place of another one's file, which
+// Delete and RewrapAll would take it for.
+func TestKeyOfAnInstructionFile(t *testing.T) {
+	t.Parallel()
+	f := newFakeBucket()
+	c := newWriter(t, f, s3crypto.Options{})
+	_, err := c.Put(t.Context(), putInput(strings.NewReader("x")), &s3crypto.PutOptions{InstructionFile: aws.Bool(true)})
+	require.NoError(t, err)
+	before := f.current("k.instruction").body
+	in := putInput(strings.NewReader("y"))
+	in.Key = aws.String("k.instruction")
+	_, err = c.Put(t.Context(), in, nil)
+	require.EqualError(t, err, `s3crypto: "k.instruction" is the key of an instruction file`)
+	_, err = c.CreateUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: in.Bucket, Key: in.Key}, nil)
+	require.EqualError(t, err, `s3crypto: "k.instruction" is the key of an instruction file`)
+	require.Equal(t, before, f.current("k.instruction").body)
+	require.Empty(t, f.uploads)
+}
+
 // TestNoOrphans has each request fail in turn, with and without an object and file that
 // were there before.
 func TestNoOrphans(t *testing.T) {
