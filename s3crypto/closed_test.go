@@ -182,3 +182,38 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 		require.NoError(t, out.Body.Close())
 	})
 }
+
+// TestStreamThatStalls closes a body while S3 sends nothing more: what reads ahead of the
+// reader ends, whether anybody waits for it or not.
+func TestStreamThatStalls(t *testing.T) {
+	t.Parallel()
+	o := sealedAs("V3", numbered(2_000_000))
+	for _, waits := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newShelf()
+			o.store(s, "key")
+			stalled, w := io.Pipe()
+			s.answered = func(_ *s3.GetObjectInput, out *s3.GetObjectOutput) { out.Body = stalled }
+			go w.Write(o.body[:600_000])
+			out, err := lenientClient(t, s, nil).GetStream(t.Context(), getInput("key"), nil)
+			require.NoError(t, err)
+			got := make([]byte, 1000)
+			_, err = io.ReadFull(out.Body, got)
+			require.NoError(t, err)
+			require.Equal(t, numbered(1000), got)
+			read := make(chan error, 1)
+			if waits {
+				go func() {
+					_, err := io.Copy(io.Discard, out.Body)
+					read <- err
+				}()
+			} else {
+				read <- io.ErrClosedPipe
+			}
+			synctest.Wait()
+			require.NoError(t, out.Body.Close())
+			require.ErrorIs(t, <-read, io.ErrClosedPipe)
+			require.False(t, out.Body.(*s3crypto.UnverifiedBody).Verified())
+		})
+	}
+}
