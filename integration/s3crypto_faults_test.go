@@ -69,7 +69,7 @@ func TestVersityGWContextEnds(t *testing.T) {
 				f.cancel = cancel
 				err := script.write.write(ctx, t, o, client)
 				cancel()
-				if f.hit == "" {
+				if f.hit() == "" {
 					require.NoError(t, err)
 					o.requireWhole(t)
 					require.NotZero(t, number)
@@ -93,7 +93,7 @@ func (o *s3Object) requireWrittenOrNothing(t *testing.T, f *faultProxy, err erro
 	lost := f.fault == answerLost
 	switch {
 	case err == nil:
-		require.True(t, !f.always || f.hit == "" || lost, "a call failed and nobody was told")
+		require.True(t, !f.always || f.hit() == "" || lost, "a call failed and nobody was told")
 		content, err := getBuffered(ctx, t, o, plain)
 		require.NoError(t, err)
 		requireSame(t, o.content, content, "content")
@@ -112,7 +112,7 @@ func (o *s3Object) requireWrittenOrNothing(t *testing.T, f *faultProxy, err erro
 		require.True(t, f.always, "an attempt failed and was not repeated: %v", err)
 		require.Empty(t, keys)
 	}
-	if !lost || f.hit != createUpload { // nobody knows the id of such an upload
+	if !lost || f.hit() != createUpload { // nobody knows the id of such an upload
 		require.Empty(t, uploads)
 	}
 	for _, key := range keys {

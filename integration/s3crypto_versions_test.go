@@ -100,7 +100,7 @@ func TestVersityGWVersionWithoutFile(t *testing.T) {
 		}
 		f, client := newFaultProxy(t, s, internalError, calls, true)
 		require.Error(t, w.write(t.Context(), t, &next, client))
-		require.NotEmpty(t, f.hit)
+		require.NotEmpty(t, f.hit())
 		o.requireWhole(t)
 		require.Empty(t, s.listUploads(t))
 	}

@@ -51,7 +51,7 @@ type faultProxy struct {
 
 	mu    sync.Mutex
 	calls []string // the SDK's ids
-	hit   string   // the operation that went wrong, or empty
+	wrong string   // the operation that went wrong, or empty
 }
 
 const createUpload = "CreateMultipartUpload"
@@ -118,8 +118,15 @@ func (f *faultProxy) goesWrong(r *http.Request) bool {
 	if number != f.number || !first && !f.always {
 		return false
 	}
-	f.hit = operation(r)
+	f.wrong = operation(r)
 	return true
+}
+
+// hit returns the operation that went wrong, or nothing if there was none.
+func (f *faultProxy) hit() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.wrong
 }
 
 func (f *faultProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -205,7 +212,7 @@ func eachFault(t *testing.T, s *s3Server, faults []s3Fault, session func(t *test
 				t.Run(name, func(t *testing.T) {
 					f, client := newFaultProxy(t, s, fault, number, always)
 					session(t, f, client)
-					hit = f.hit != ""
+					hit = f.hit() != ""
 				})
 				require.Less(t, number, 50)
 			}
