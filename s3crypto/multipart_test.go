@@ -43,10 +43,14 @@ func TestUploadOrders(t *testing.T) {
 	for name, policy := range policies {
 		for _, size := range []int{10 * mib, 10*mib + 1, 15*mib - 1, 15 * mib} {
 			plaintext := random(size)
-			for _, order := range permutations(int32((size + 5*mib - 1) / (5 * mib))) {
+			for i, order := range permutations(int32((size + 5*mib - 1) / (5 * mib))) {
+				if i%2 == 0 != (name == "V2") {
+					continue // all pairs with a size are left
+				}
 				t.Run(fmt.Sprint(name, size, order), func(t *testing.T) {
 					t.Parallel()
 					f := newFakeBucket()
+					f.digests = 1
 					u, err := newWriter(t, f, s3crypto.Options{CommitmentPolicy: policy}).CreateUpload(t.Context(), createInput(), nil)
 					require.NoError(t, err)
 					require.Equal(t, int64(5*mib), u.PartSize())

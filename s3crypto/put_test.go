@@ -35,6 +35,7 @@ func TestPutSizes(t *testing.T) {
 				t.Run(fmt.Sprintf("%s %s %d", name, kind, size), func(t *testing.T) {
 					t.Parallel()
 					f := newFakeBucket()
+					f.digests = 1
 					c := newWriter(t, f, s3crypto.Options{CommitmentPolicy: policy, MultipartAbove: 10 * mib})
 					in := putInput(body)
 					in.Metadata = map[string]string{"mine": "kept"}

@@ -43,14 +43,17 @@ func TestResumeAnywhere(t *testing.T) {
 	t.Parallel()
 	errEnd := errors.New("the process has ended")
 	for name, policy := range policies {
-		for _, size := range []int{12 * mib, 15 * mib} {
+		for i, size := range []int{12 * mib, 15 * mib} {
 			for end := range 5 {
 				for _, lost := range []bool{false, true} {
+					if lost == ((end+i)%2 == 0) != (name == "V2") {
+						continue // all pairs are left
+					}
 					t.Run(fmt.Sprint(name, size, " ", end, lost), func(t *testing.T) {
 						t.Parallel()
 						plaintext := random(size)
 						f := newFakeBucket()
-						f.pageSize = 2
+						f.pageSize, f.digests = 2, 1
 						var mu sync.Mutex
 						requests, ended := 0, false
 						fault := func(op, _ string, _ int) error {
