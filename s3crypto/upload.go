@@ -110,13 +110,8 @@ func (u *Upload) sendAll(ctx context.Context, first []byte, body io.Reader) erro
 	parts := 0
 	for end := false; !end; {
 		b, err := next(ctx, buffers)
-		var piece gcmstream.Piece
-		switch {
-		case err != nil:
-		case parts == 0 && first != nil:
-			piece, err = u.encrypt(1, piece, b)
-		default:
-			b, piece, end, err = u.read(body, b, int32(parts+1))
+		if err == nil && (parts > 0 || first == nil) {
+			b, end, err = u.read(body, b)
 		}
 		if err != nil {
 			cancel(err)
@@ -128,7 +123,7 @@ func (u *Upload) sendAll(ctx context.Context, first []byte, body io.Reader) erro
 		parts++
 		number := int32(parts)
 		senders.Go(func() {
-			kept, err := u.sendBytes(ctx, number, b, piece)
+			kept, err := u.sendBytes(ctx, number, b)
 			if err != nil {
 				cancel(err)
 			}
@@ -165,49 +160,29 @@ func (u *Upload) ends(parts int) error {
 }
 
 // read fills a buffer, which it makes if there is none, with the next part of body. It
-// encrypts it bit by bit, while the processor has at hand what was read. It reports whether
-// that was the last part.
-func (u *Upload) read(body io.Reader, b []byte, number int32) (part []byte, piece gcmstream.Piece, end bool, err error) {
+// reports whether that was the last part.
+func (u *Upload) read(body io.Reader, b []byte) (part []byte, end bool, err error) {
 	if b == nil {
 		b = make([]byte, u.partSize, u.partSize+gcmTagSize)
 	}
 	b = b[:u.partSize]
-	n := 0
-	for n < len(b) && !end {
-		p := b[n:min(n+pieceSize, len(b))]
-		read, err := readFull(body, p)
-		if err != nil && err != io.EOF {
-			return nil, piece, false, fmt.Errorf("s3crypto: body: %w", err)
-		}
-		if piece, err = u.encrypt(number, piece, p[:read]); err != nil {
-			return nil, piece, false, err
-		}
-		n, end = n+read, read < len(p)
+	n, err := readFull(body, b)
+	if err != nil && err != io.EOF {
+		return nil, false, fmt.Errorf("s3crypto: body: %w", err)
 	}
-	return b[:n], piece, end, nil
+	return b[:n], err == io.EOF, nil
 }
 
-// encrypt encrypts, where it lies, what comes in a part after a piece that is known, and
-// returns both as one. It uses the room of a tag after it.
-func (u *Upload) encrypt(number int32, piece gcmstream.Piece, p []byte) (gcmstream.Piece, error) {
-	if len(p) == 0 {
-		return piece, nil
+// sendBytes encrypts a part where it lies, and sends it. It reports whether it has kept
+// the bytes.
+func (u *Upload) sendBytes(ctx context.Context, number int32, plaintext []byte) (kept bool, err error) {
+	if err := u.check(number, int64(len(plaintext))); err != nil {
+		return false, err
 	}
-	if err := u.check(number, piece.Len()+int64(len(p))); err != nil {
-		return piece, err
-	}
-	_, next, err := u.d.message.Seal(p[:0], p, u.offset(number)+piece.Len())
-	if err == nil {
-		piece, err = u.d.message.Join(piece, next)
-	}
+	ciphertext, piece, err := u.d.message.Seal(plaintext[:0], plaintext, u.offset(number))
 	if err != nil {
-		return piece, fmt.Errorf("%w: %v", ErrTooLarge, err)
+		return false, fmt.Errorf("%w: %v", ErrTooLarge, err)
 	}
-	return piece, nil
-}
-
-// sendBytes sends a part that is encrypted. It reports whether it has kept the bytes.
-func (u *Upload) sendBytes(ctx context.Context, number int32, ciphertext []byte, piece gcmstream.Piece) (kept bool, err error) {
 	p, known, err := u.admit(number, piece)
 	switch {
 	case err != nil || known:
