@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -48,9 +49,10 @@ type ListEntry struct {
 
 // List lists a bucket's objects, page after page, without their instruction files: objects
 // that are named like one, and that the object exists for. in is passed on, and not
-// changed; an EncodingType is refused. Inspection is done for a page at a time, with
-// [Options].Concurrency requests at once. An object that was deleted meanwhile is left
-// out.
+// changed. An EncodingType is refused: List asks for one itself, because XML cannot carry
+// all keys, and yields keys and prefixes as they are. Inspection is done for a page at a
+// time, with [Options].Concurrency requests at once. An object that was deleted meanwhile
+// is left out.
 //
 // An error of the listing ends it. One of a single object is in its entry.
 func (c *Client) List(ctx context.Context, in *s3.ListObjectsV2Input, o *ListOptions) iter.Seq2[ListEntry, error] {
@@ -64,7 +66,9 @@ func (c *Client) List(ctx context.Context, in *s3.ListObjectsV2Input, o *ListOpt
 			return
 		}
 		l := &listing{c: c, in: in, o: o, get: get}
-		for ask := *in; ; {
+		ask := *in
+		ask.EncodingType = types.EncodingTypeUrl
+		for {
 			page, err := c.api.ListObjectsV2(ctx, &ask, get.S3...)
 			if err != nil {
 				yield(ListEntry{}, err)
@@ -107,6 +111,9 @@ type listing struct {
 // entries returns the entries of a page.
 func (l *listing) entries(ctx context.Context, page *s3.ListObjectsV2Output) (entries []ListEntry, err error) {
 	for _, object := range page.Contents {
+		if object.Key, err = decoded(object.Key, page.EncodingType); err != nil {
+			return nil, err
+		}
 		hidden, err := l.isInstructionFile(ctx, aws.ToString(object.Key))
 		if !hidden {
 			entries = append(entries, ListEntry{Object: object, Err: err})
@@ -115,10 +122,27 @@ func (l *listing) entries(ctx context.Context, page *s3.ListObjectsV2Output) (en
 	if l.o.Inspect {
 		entries = l.inspect(ctx, entries)
 	}
-	for _, prefix := range page.CommonPrefixes {
-		entries = append(entries, ListEntry{Prefix: aws.ToString(prefix.Prefix)})
+	for _, common := range page.CommonPrefixes {
+		prefix, err := decoded(common.Prefix, page.EncodingType)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, ListEntry{Prefix: aws.ToString(prefix)})
 	}
 	return entries, ctx.Err()
+}
+
+// decoded returns a name of S3's answer as it is. Not all servers encode it, and those that
+// do say so. A space is a plus sign then, as in a query.
+func decoded(name *string, encoding types.EncodingType) (*string, error) {
+	if name == nil || encoding != types.EncodingTypeUrl {
+		return name, nil
+	}
+	plain, err := url.QueryUnescape(*name)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %.64q is not URL-encoded", ErrResponse, *name)
+	}
+	return &plain, nil
 }
 
 // isInstructionFile reports whether the next key is that of an instruction file to hide. On

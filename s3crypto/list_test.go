@@ -3,6 +3,8 @@ package s3crypto_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -161,4 +163,73 @@ func TestListPrefixes(t *testing.T) {
 		last = err
 	}
 	require.ErrorIs(t, last, s3crypto.ErrResponse, "it does not end as if that were all")
+}
+
+// TestListEncodedKeys lists keys that XML cannot carry, or that look encoded, from a server
+// that encodes them and from one that does not.
+func TestListEncodedKeys(t *testing.T) {
+	t.Parallel()
+	odd := []string{"a\x01b", "a b", "a%01b", "a+b", "ä/\x7f", "ä/é"}
+	for _, unencoded := range []bool{false, true} {
+		s := newShelf()
+		s.unencoded = unencoded
+		for _, key := range odd {
+			sealedAs("V3 with file", numbered(10)).store(s, key)
+		}
+		c := lenientClient(t, s, nil)
+		entries, keys := listed(t, c, &s3.ListObjectsV2Input{}, &s3crypto.ListOptions{Inspect: true})
+		require.Equal(t, odd, keys)
+		for _, entry := range entries {
+			require.EqualValues(t, 10, entry.Encryption.Length)
+		}
+		in := &s3.ListObjectsV2Input{Delimiter: aws.String("/")}
+		entries, _ = listed(t, c, in, nil)
+		require.Equal(t, "ä/", entries[len(entries)-1].Prefix)
+		require.Empty(t, in.EncodingType)
+
+		report, err := c.RewrapAll(t.Context(), &s3crypto.RewrapAllInput{Bucket: "bucket", Prefix: "a"}, otherAES(t), nil)
+		require.NoError(t, err)
+		require.Equal(t, &s3crypto.RewrapReport{Rewrapped: 4, Checkpoint: "a+b"}, report)
+	}
+}
+
+func TestListRefusesEncoding(t *testing.T) {
+	t.Parallel()
+	for _, page := range []s3.ListObjectsV2Output{
+		{Contents: []types.Object{{Key: aws.String("a%zz")}}},
+		{CommonPrefixes: []types.CommonPrefix{{Prefix: aws.String("%")}}},
+	} {
+		page.EncodingType = types.EncodingTypeUrl
+		for _, err := range lenientClient(t, onePage{page: &page}, nil).List(t.Context(), &s3.ListObjectsV2Input{}, nil) {
+			require.ErrorIs(t, err, s3crypto.ErrResponse)
+		}
+	}
+}
+
+// onePage is a server that lists one page.
+type onePage struct {
+	s3crypto.API // nil
+	page         *s3.ListObjectsV2Output
+}
+
+func (o onePage) ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+	return o.page, nil
+}
+
+// TestSDKListsEncodedKeys lists with the SDK, whose XML decoder refuses what it does not know.
+func TestSDKListsEncodedKeys(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key, encoding := "a&#x1;b+c", ""
+		if r.URL.Query().Get("encoding-type") == "url" {
+			key, encoding = "a%01b%2Bc", "<EncodingType>url</EncodingType>"
+		}
+		fmt.Fprintf(w, "<ListBucketResult>%s<Contents><Key>%s</Key></Contents></ListBucketResult>", encoding, key)
+	}))
+	t.Cleanup(server.Close)
+	api := sdkClient(server.URL)
+	_, err := api.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("bucket")})
+	require.Error(t, err, "what List gets by with")
+	_, keys := listed(t, lenientClient(t, api, nil), &s3.ListObjectsV2Input{Bucket: aws.String("bucket")}, nil)
+	require.Equal(t, []string{"a\x01b+c"}, keys)
 }

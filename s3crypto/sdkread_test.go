@@ -35,8 +35,13 @@ func newShelfServer(t *testing.T) (*shelfServer, *s3.Client) {
 	f := &shelfServer{shelf: newShelf()}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
-	return f, s3.New(s3.Options{
-		Region: "us-east-1", BaseEndpoint: &server.URL, UsePathStyle: true, RetryMaxAttempts: 1,
+	return f, sdkClient(server.URL)
+}
+
+// sdkClient returns the SDK's client for a server, which does not try again.
+func sdkClient(url string) *s3.Client {
+	return s3.New(s3.Options{
+		Region: "us-east-1", BaseEndpoint: &url, UsePathStyle: true, RetryMaxAttempts: 1,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil

@@ -27,8 +27,9 @@ import (
 type shelf struct {
 	s3crypto.API // nil
 
-	pageSize int
-	noToken  bool // pages that are not the last one have no token
+	pageSize  int
+	noToken   bool // pages that are not the last one have no token
+	unencoded bool // keys are listed as they are, whatever is asked for
 
 	// before is called with each request, and may fail it.
 	before func(call, key string) error
@@ -298,6 +299,15 @@ func (s *shelf) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, _ 
 			break
 		}
 		out.Contents = append(out.Contents, types.Object{Key: &key, Size: &s.get(key).size})
+	}
+	if in.EncodingType == types.EncodingTypeUrl && !s.unencoded {
+		out.EncodingType = in.EncodingType
+		for i, object := range out.Contents {
+			out.Contents[i].Key = aws.String(url.QueryEscape(*object.Key))
+		}
+		for i, common := range out.CommonPrefixes {
+			out.CommonPrefixes[i].Prefix = aws.String(url.QueryEscape(*common.Prefix))
+		}
 	}
 	return out, nil
 }
