@@ -30,7 +30,7 @@ func (o *DeleteOptions) orZero() *DeleteOptions {
 	if len(next.InstructionSuffixes) == 0 {
 		next.InstructionSuffixes = []string{instructionSuffix}
 	}
-	next.S3 = next.S3[:len(next.S3):len(next.S3)]
+	next.S3 = slices.Clip(next.S3)
 	return &next
 }
 

@@ -5,6 +5,9 @@ import (
 	"fmt"
 )
 
+// instructionSuffix is appended to an object's key to name its instruction file.
+const instructionSuffix = ".instruction"
+
 // maxInstructionFile is the size of the largest instruction file that is read.
 const maxInstructionFile = maxFields
 

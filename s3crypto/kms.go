@@ -95,17 +95,17 @@ func (k *KMS) wrap(ctx context.Context, h *header, key dataKey, c map[string]str
 	if k.keyARN == "" {
 		return nil, fmt.Errorf("%w: a wrapper for any KMS key cannot wrap", ErrWrapper)
 	}
-	context, err := boundContext(h.suite, c)
+	bound, err := boundContext(h.suite, c)
 	if err != nil {
 		return nil, err
 	}
-	h.wrap, h.description = wrapKMSContext, context
+	h.wrap, h.description = wrapKMSContext, bound
 	if key == nil {
 		return k.generate(ctx, h)
 	}
 	sent := k.keyARN
 	out, err := k.api.Encrypt(ctx, &kms.EncryptInput{
-		KeyId: &sent, Plaintext: key, EncryptionContext: maps.Clone(context), GrantTokens: k.grantTokens,
+		KeyId: &sent, Plaintext: key, EncryptionContext: maps.Clone(bound), GrantTokens: k.grantTokens,
 	})
 	switch {
 	case err != nil:

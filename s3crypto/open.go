@@ -2,14 +2,13 @@ package s3crypto
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go"
 )
 
 // GetOptions adjust how one object is read. nil, and every zero value, is the safest.
@@ -42,7 +41,7 @@ func (o *GetOptions) orZero() *GetOptions {
 		return &GetOptions{}
 	}
 	next := *o
-	next.S3 = next.S3[:len(next.S3):len(next.S3)]
+	next.S3 = slices.Clip(next.S3)
 	return &next
 }
 
@@ -125,16 +124,6 @@ func (c *Client) instructionFile(ctx context.Context, in *s3.GetObjectInput, nam
 	return body, out, nil
 }
 
-// isMissing reports whether S3 says that there is no such object.
-func isMissing(err error) bool {
-	var answer smithy.APIError
-	if !errors.As(err, &answer) {
-		return false
-	}
-	code := answer.ErrorCode()
-	return code == "NoSuchKey" || code == "NotFound" // the latter for HEAD, which has no body
-}
-
 // headInput returns the request for the metadata of what in asks for.
 func headInput(in *s3.GetObjectInput) *s3.HeadObjectInput {
 	return &s3.HeadObjectInput{
@@ -148,6 +137,3 @@ func headInput(in *s3.GetObjectInput) *s3.HeadObjectInput {
 		SSECustomerAlgorithm: in.SSECustomerAlgorithm, SSECustomerKey: in.SSECustomerKey, SSECustomerKeyMD5: in.SSECustomerKeyMD5,
 	}
 }
-
-// instructionSuffix is appended to an object's key to name its instruction file.
-const instructionSuffix = ".instruction"

@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go"
 
 	"github.com/sealring/sealring/internal/gcmstream"
 )
@@ -62,8 +61,7 @@ func (p *pinned) get(ctx context.Context, first, end int64) (io.ReadCloser, erro
 	ask.Range = aws.String(byteRange{first: first, last: end - 1}.String())
 	out, err := p.api.GetObject(ctx, &ask, p.s3...)
 	if err != nil {
-		var answer smithy.APIError
-		if errors.As(err, &answer) && (answer.ErrorCode() == "PreconditionFailed" || answer.ErrorCode() == "InvalidRange") {
+		if hasCode(err, "PreconditionFailed", "InvalidRange") {
 			return nil, ErrChanged
 		}
 		return nil, err
