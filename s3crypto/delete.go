@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -74,11 +76,17 @@ const maxDelete = 1000
 //
 // in is passed on, and not changed. The output has what S3 says of the objects, and of
 // the instruction files only the errors, by their own keys. If a call fails, the error is
-// the call's, and the output has what was done before.
+// the call's, and the output has what was done before. Nothing is deleted if XML cannot
+// carry all keys: the SDK would name other objects in the place of some. Delete takes them.
 func (c *Client) DeleteObjects(ctx context.Context, in *s3.DeleteObjectsInput, o *DeleteOptions) (*s3.DeleteObjectsOutput, error) {
 	o = o.orZero()
 	if in.Delete == nil {
 		return nil, errors.New("s3crypto: DeleteObjects without a list of objects")
+	}
+	for _, object := range in.Delete.Objects {
+		if key := aws.ToString(object.Key); !isXML(key) {
+			return nil, fmt.Errorf("s3crypto: DeleteObjects cannot name %q, Delete can", key)
+		}
 	}
 	out := &s3.DeleteObjectsOutput{}
 	for batch := range slices.Chunk(in.Delete.Objects, maxDelete) {
@@ -97,6 +105,14 @@ func (c *Client) DeleteObjects(ctx context.Context, in *s3.DeleteObjectsInput, o
 		})...)
 	}
 	return out, nil
+}
+
+// isXML reports whether XML can carry s (XML 1.0, section 2.2). The SDK puts U+FFFD for what
+// it cannot.
+func isXML(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff
+	})
 }
 
 // filesOf names the instruction files of objects that were deleted, but for those that S3

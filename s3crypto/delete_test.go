@@ -121,3 +121,24 @@ func TestDeleteObjects(t *testing.T) {
 	_, err = c.DeleteObjects(t.Context(), &s3.DeleteObjectsInput{}, nil)
 	require.Error(t, err)
 }
+
+// TestDeleteObjectsNamesNoOthers has keys that the SDK's XML encoder would alter.
+func TestDeleteObjectsNamesNoOthers(t *testing.T) {
+	t.Parallel()
+	s := newShelf()
+	c := lenientClient(t, s, nil)
+	in := func(keys ...string) *s3.DeleteObjectsInput {
+		list := &types.Delete{}
+		for _, key := range keys {
+			list.Objects = append(list.Objects, types.ObjectIdentifier{Key: &key})
+		}
+		return &s3.DeleteObjectsInput{Delete: list}
+	}
+	for _, key := range []string{"a\x01b", "\x1f", "a\xff", "\ufffe", "\uffff"} {
+		_, err := c.DeleteObjects(t.Context(), in("plain", key), nil)
+		require.ErrorContains(t, err, fmt.Sprintf("%q", key))
+	}
+	require.Empty(t, s.called())
+	_, err := c.DeleteObjects(t.Context(), in("\t\n\r \x7f\u0085\ufffd\U0010ffff"), nil)
+	require.NoError(t, err)
+}
