@@ -69,7 +69,8 @@ type PutOptions struct {
 //
 // The error is [ErrMetadata] if in.Metadata has one of the formats' names, [ErrContext] for
 // an encryption context that the wrapper cannot bind, and [ErrTooLarge] for more than an
-// object holds. A key that ends in ".instruction" is refused. If Put fails it leaves no upload
+// object holds. A key that ends in ".instruction" is refused, and so is one that leaves its
+// instruction file's no room in the 1,024 bytes that S3 takes. If Put fails it leaves no upload
 // behind, also if ctx has ended; unless S3 created one and its answer was lost, which is what
 // a bucket's lifecycle rules are for.
 func (c *Client) Put(ctx context.Context, in *s3.PutObjectInput, o *PutOptions) (*s3.PutObjectOutput, error) {
