@@ -12,8 +12,8 @@ import (
 
 // ResumeUpload goes on with an upload. in is what CreateUpload was given, of which the
 // state has the bucket and the key only: the rest goes with the requests that are still to
-// come. o is as for CreateUpload; its Context has to be the same one, and where the data
-// key is kept was decided then.
+// come. o is as for CreateUpload; its Context has to be the same one, or nil where
+// [Options].AcceptStoredContext is set, and where the data key is kept was decided then.
 //
 // The parts that S3 has are taken from S3. All others are to be given to Part, or
 // the whole body to Send. The error is [ErrState] if the state was altered, belongs to
@@ -35,9 +35,7 @@ func (c *Client) ResumeUpload(ctx context.Context, in *s3.CreateMultipartUploadI
 	if h.suite != c.suite {
 		return nil, fmt.Errorf("%w: %v does not encrypt %v", ErrPolicy, c.o.CommitmentPolicy, h.suite)
 	}
-	key, err := h.unwrap(ctx, c.w, &rules{
-		policy: c.o.CommitmentPolicy, context: o.Context, anyContext: c.o.AcceptStoredContext,
-	})
+	key, err := h.unwrap(ctx, c.w, c.rules(&GetOptions{Context: o.Context}))
 	if err != nil {
 		return nil, err
 	}

@@ -281,4 +281,11 @@ func TestUploadContext(t *testing.T) {
 	_, err = c.ResumeUpload(t.Context(), createInput(), state, other)
 	require.ErrorIs(t, err, s3crypto.ErrContext)
 	require.Contains(t, f.uploads[u.ID()].in.Metadata["x-amz-t"], `"tenant":"42"`)
+
+	c, err = s3crypto.New(f, w, &s3crypto.Options{AcceptStoredContext: true})
+	require.NoError(t, err)
+	_, err = c.ResumeUpload(t.Context(), createInput(), state, nil)
+	require.NoError(t, err)
+	_, err = c.ResumeUpload(t.Context(), createInput(), state, other)
+	require.ErrorIs(t, err, s3crypto.ErrContext, "one that is given is required")
 }
