@@ -199,6 +199,9 @@ func (d *draft) withdraw(ctx context.Context, version, etag *string) error {
 		return nil
 	}
 	// Somebody may have put another object with its file since.
+	if d.otherFile == nil {
+		return fmt.Errorf("s3crypto: an instruction file %q may be left without its object", d.fileKey)
+	}
 	in = &s3.DeleteObjectInput{}
 	fill(in, d.in)
 	in.Key, in.IfMatch = &d.fileKey, d.otherFile

@@ -228,29 +228,35 @@ func TestKeyTooLongForFile(t *testing.T) {
 // an object and of the file that it had replaced.
 func TestForeignFileStays(t *testing.T) {
 	t.Parallel()
-	for _, before := range []bool{false, true} {
-		f := newFakeBucket()
-		c := newWriter(t, f, s3crypto.Options{InstructionFiles: true})
-		if before {
-			_, err := c.Put(t.Context(), putInput(strings.NewReader("before")), nil)
+	for _, blind := range []bool{false, true} { // as without the right to read
+		testForeignFileStays(t, false, blind)
+		testForeignFileStays(t, true, blind)
+	}
+}
+
+func testForeignFileStays(t *testing.T, before, blind bool) {
+	f := newFakeBucket()
+	c := newWriter(t, f, s3crypto.Options{InstructionFiles: true})
+	if before {
+		_, err := c.Put(t.Context(), putInput(strings.NewReader("before")), nil)
+		require.NoError(t, err)
+	}
+	f.fail = func(op, what string, _ int) error {
+		if what == "k.instruction" && (op == "PutObject" || blind && op == "GetObject") {
+			return errFault
+		}
+		return nil
+	}
+	f.lose = func(op, what string, _ int) error {
+		if op == "DeleteObject" && what == "k" {
+			f.fail, f.lose = nil, nil
+			_, err := c.Put(t.Context(), putInput(strings.NewReader("theirs")), nil)
 			require.NoError(t, err)
 		}
-		f.fail = func(op, what string, _ int) error {
-			if op == "PutObject" && what == "k.instruction" {
-				return errFault
-			}
-			return nil
-		}
-		f.lose = func(op, what string, _ int) error {
-			if op == "DeleteObject" && what == "k" {
-				f.fail, f.lose = nil, nil
-				_, err := c.Put(t.Context(), putInput(strings.NewReader("theirs")), nil)
-				require.NoError(t, err)
-			}
-			return nil
-		}
-		_, err := c.Put(t.Context(), putInput(strings.NewReader("ours")), nil)
-		require.ErrorIs(t, err, errFault)
-		requireWritten(t, f, "k", []byte("theirs"))
+		return nil
 	}
+	_, err := c.Put(t.Context(), putInput(strings.NewReader("ours")), nil)
+	require.ErrorIs(t, err, errFault)
+	require.Equal(t, blind, strings.Contains(err.Error(), `"k.instruction" may be left`), err)
+	requireWritten(t, f, "k", []byte("theirs"))
 }
