@@ -14,7 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	s3manager "github.com/aws/aws-sdk-go-v2/feature/s3/manager"
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/sealring/sealring/s3crypto"
@@ -59,7 +59,7 @@ func BenchmarkS3Encrypt(b *testing.B) {
 // times as long that took
 //
 //	parts/manager  as Put does it unless told otherwise: parts of 8 MiB, four at a time;
-//	               the SDK's upload manager does the same, so it is the peer that counts
+//	               the SDK's transfer manager does the same, so it is the peer that counts
 //	whole/sdk      in one PutObject, as the SDK's client
 //	parts/sdk      in parts, when the SDK's client puts it in one
 //
@@ -68,17 +68,20 @@ func BenchmarkS3Encrypt(b *testing.B) {
 func BenchmarkS3Put(b *testing.B) {
 	plaintext := randomBytes(objectSize)
 	eachTransport(b, nil, func(b *testing.B, plain *s3.Client) {
-		uploader := s3manager.NewUploader(plain, func(u *s3manager.Uploader) {
-			u.PartSize, u.Concurrency = s3crypto.DefaultPartSize, s3crypto.DefaultConcurrency
+		uploader := transfermanager.New(plain, func(o *transfermanager.Options) {
+			o.PartSizeBytes, o.Concurrency = s3crypto.DefaultPartSize, s3crypto.DefaultConcurrency
 		})
 		in := func() *s3.PutObjectInput {
 			return &s3.PutObjectInput{Bucket: aws.String("bucket"), Key: aws.String("key"), Body: bytes.NewReader(plaintext)}
+		}
+		upload := func() *transfermanager.UploadObjectInput {
+			return &transfermanager.UploadObjectInput{Bucket: aws.String("bucket"), Key: aws.String("key"), Body: bytes.NewReader(plaintext)}
 		}
 		parts, whole := s3Client(b, plain, 0), s3Client(b, plain, objectSize)
 		took := takeTurns(b, putRounds, []side{
 			{"parts", func() error { return putObject(b, parts, plaintext) }},
 			{"whole", func() error { return putObject(b, whole, plaintext) }},
-			{"manager", func() error { _, err := uploader.Upload(b.Context(), in()); return err }},
+			{"manager", func() error { _, err := uploader.UploadObject(b.Context(), upload()); return err }},
 			{"sdk", func() error { _, err := plain.PutObject(b.Context(), in()); return err }},
 		})
 		report(b, "parts/manager", cost, took[2], took[0])
