@@ -10,7 +10,9 @@
 //	cd integration && go test ./...
 //
 // Those of s3crypto run against VersityGW, an S3 server over a file system, which has to be
-// in PATH or where .ci/run installs it; without it they are skipped, and fail in CI:
+// in PATH or where .ci/run installs it; without it they are skipped, and fail in CI. It
+// keeps metadata in extended attributes, so the folder for temporary files must have them.
+// To install it:
 //
 //	go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 //
