@@ -1,9 +1,6 @@
 package s3crypto
 
-import (
-	"fmt"
-	"io"
-)
+import "io"
 
 const (
 	// pieceSize is the length of the pieces in which a body is read: the ciphertext of
@@ -145,31 +142,4 @@ func (c *chunks) drain() {
 			return
 		}
 	}
-}
-
-// exact reads a body that has to have n bytes: one that ends earlier was cut, and one that
-// does not end is not what S3 has announced.
-type exact struct {
-	r io.Reader
-	n int64 // that are left, or -1 if there were more
-}
-
-func (e *exact) Read(p []byte) (int, error) {
-	if e.n == 0 {
-		var more [1]byte
-		n, err := readFull(e.r, more[:])
-		if n == 0 {
-			return 0, err
-		}
-		e.n = -1
-	}
-	if e.n < 0 {
-		return 0, fmt.Errorf("%w: the body is longer than its length", ErrResponse)
-	}
-	n, err := e.r.Read(p[:min(int64(len(p)), e.n)])
-	e.n -= int64(n)
-	if err == io.EOF && e.n > 0 {
-		err = io.ErrUnexpectedEOF
-	}
-	return n, err
 }

@@ -115,7 +115,7 @@ func (c *Client) content(ctx context.Context, in *s3.GetObjectInput, out *s3.Get
 		if _, err := h.plaintextLength(s.length); err != nil {
 			return nil, nil, err
 		}
-		s.Reader = &exact{out.Body, s.length}
+		s.Reader = exactAnswer(out.Body, s.length)
 	}
 	content, err := h.decrypter(key)
 	return s, content, err

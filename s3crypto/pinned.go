@@ -70,7 +70,7 @@ func (p *pinned) get(ctx context.Context, first, end int64) (io.ReadCloser, erro
 		out.Body.Close()
 		return nil, err
 	}
-	return &source{&exact{out.Body, end - first}, out.Body, end - first}, nil
+	return &source{exactAnswer(out.Body, end-first), out.Body, end - first}, nil
 }
 
 // fits returns an error unless S3's answer is the part that was asked for. Not all servers

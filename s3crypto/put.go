@@ -91,9 +91,9 @@ func (c *Client) Put(ctx context.Context, in *s3.PutObjectInput, o *PutOptions) 
 	case seekable && length <= c.o.MultipartAbove:
 		return c.putWhole(ctx, in, body.(io.ReadSeeker), start, length, o)
 	case seekable:
-		body = &exactReader{body, length, ErrBodyChanged}
+		body = &exact{body, length, ErrBodyChanged, ErrBodyChanged}
 	case length >= 0:
-		body = &exactReader{body, length, errLength}
+		body = &exact{body, length, errLength, errLength}
 	}
 	return c.putParts(ctx, in, body, length, o)
 }
@@ -142,27 +142,8 @@ func bodyOf(body io.Reader, length *int64) (src io.Reader, start int64, seekable
 	return body, 0, false, nil
 }
 
-// exactReader reads a body that has left bytes more. If it has not, err is the error.
-type exactReader struct {
-	r    io.Reader
-	left int64
-	err  error
-}
-
+// errLength is returned for a body that cannot seek and has another length than was said.
 var errLength = errors.New("s3crypto: body is not as long as ContentLength says")
-
-// Read implements io.Reader.
-func (e *exactReader) Read(p []byte) (int, error) {
-	if int64(len(p)) > e.left {
-		p = p[:e.left+1]
-	}
-	n, err := e.r.Read(p)
-	e.left -= int64(n)
-	if e.left < 0 || err == io.EOF && e.left > 0 {
-		return 0, e.err
-	}
-	return n, err
-}
 
 // putWhole puts the object in one request.
 func (c *Client) putWhole(ctx context.Context, in *s3.PutObjectInput, body io.ReadSeeker, start, length int64, o *PutOptions) (*s3.PutObjectOutput, error) {

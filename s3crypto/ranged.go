@@ -81,7 +81,7 @@ func (c *Client) ranged(ctx context.Context, in *s3.GetObjectInput, out *s3.GetO
 	answer.Metadata = withoutHeader(out.Metadata)
 	answer.ContentLength = aws.Int64(end - first)
 	answer.ContentRange = aws.String(fmt.Sprintf("bytes %d-%d/%d", first, end-1, length))
-	answer.Body = &rangeBody{r: &exact{out.Body, to - from}, source: out.Body, m: m, offset: first, end: end}
+	answer.Body = &rangeBody{r: exactAnswer(out.Body, to-from), source: out.Body, m: m, offset: first, end: end}
 	return &answer, nil
 }
 
